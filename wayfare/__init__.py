@@ -1,0 +1,1 @@
+"""Wayfare: the machine-learning platform a ride-hailing company runs on."""

@@ -1,0 +1,1 @@
+"""One file per outside technology and role; driver errors become domain errors here."""

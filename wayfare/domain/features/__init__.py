@@ -1,0 +1,1 @@
+"""Features: each one named pure function, run by Spark and by the front ends alike."""

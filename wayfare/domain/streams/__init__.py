@@ -1,0 +1,1 @@
+"""Streams: from events in the log to the panes of the live window."""

@@ -1,0 +1,115 @@
+"""What comes in: pings, requests, trips and weather, and what identifies each.
+
+Times are integer milliseconds since the epoch on the city's clock (`wayfare.domain.times` has the wire form).
+`received_at_ms` is stamped once, by events_api; everything live is computed from it, never from a consumer's clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wayfare.domain.city import Place
+from wayfare.domain.geo.cells import cell_of_point, quadkey
+
+SCHEMA = 1
+"""Number carried by every record in the log; a consumer ignores unknown fields within one number."""
+
+TOO_FAR_AHEAD_MS = 5 * 60_000
+LATE_MS = 10 * 60_000
+SILENT_MS = 5 * 60_000
+REQUEST_EXPIRES_MS = 15 * 60_000
+
+PING_STATUSES = ("available", "en_route", "on_trip", "offline")
+REQUEST_STATUSES = ("opened", "matched", "cancelled", "expired")
+TERMINAL_REQUEST_STATUSES = frozenset({"matched", "cancelled", "expired"})
+
+
+@dataclass(frozen=True, slots=True)
+class DriverPing:
+    """Where a cab is and what it does; (driver_id, t_ms) makes it unique. `dropoff` only with `on_trip`."""
+
+    driver_id: str
+    t_ms: int
+    lat: float
+    lon: float
+    status: str
+    dropoff: Place | None = None
+
+    @property
+    def identity(self) -> str:
+        """What the log partitions by."""
+        return self.driver_id
+
+
+@dataclass(frozen=True, slots=True)
+class RideRequest:
+    """One step in the life of a request; (request_id, status) makes it unique. Places only when `opened`."""
+
+    request_id: str
+    rider_id: str
+    t_ms: int
+    status: str
+    pickup: Place | None = None
+    dropoff: Place | None = None
+    quote_id: str | None = None
+    booking_id: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """What the log partitions by."""
+        return self.request_id
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """A finished trip; trip_id makes it unique. Fares in minor units, distance in metres, wait in seconds.
+
+    `price_source` tells who set the price (`rule`, `model:<name>:<version>`, `fallback`...): prices must not
+    teach themselves.
+    """
+
+    trip_id: str
+    pickup: Place
+    dropoff: Place
+    started_at_ms: int
+    ended_at_ms: int
+    rider_id: str | None = None
+    driver_id: str | None = None
+    quote_id: str | None = None
+    booking_id: str | None = None
+    booked_at_ms: int | None = None
+    requested_at_ms: int | None = None
+    distance_m: int | None = None
+    wait_s: int | None = None
+    ride_type: str | None = None
+    surge_multiplier: float | None = None
+    base_fare_minor: int | None = None
+    total_fare_minor: int | None = None
+    currency: str | None = None
+    price_source: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """What the log partitions by."""
+        return self.trip_id
+
+
+@dataclass(frozen=True, slots=True)
+class WeatherObservation:
+    """Weather at a place; (cell, t_ms) makes it unique. Degrees Celsius, millimetres per hour, 0 to 1, m/s."""
+
+    t_ms: int
+    lat: float
+    lon: float
+    temperature_c: float
+    rain_mm: float
+    humidity: float
+    wind_ms: float
+
+    @property
+    def identity(self) -> str:
+        """What the log partitions by: the cell of the place."""
+        return quadkey(cell_of_point(self.lat, self.lon))
+
+
+Event = DriverPing | RideRequest | Trip | WeatherObservation

@@ -1,0 +1,42 @@
+"""Times: RFC 3339 text ending in Z on the wire, integer milliseconds since the Unix epoch inside."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+from wayfare.domain.errors import InvalidInput
+
+MINUTE_MS = 60_000
+HOUR_MS = 3_600_000
+DAY_MS = 86_400_000
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_RFC3339_Z = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z\Z")
+
+
+def parse_rfc3339(text: str) -> int:
+    """Milliseconds since the epoch (finer digits are cut); InvalidInput unless RFC 3339 ending in Z.
+
+    >>> parse_rfc3339("2008-05-20T07:00:00.25Z")
+    1211266800250
+    """
+    if not _RFC3339_Z.match(text):
+        raise InvalidInput(f"a time is RFC 3339 ending in Z, like 2026-11-21T08:30:00Z, got {text[:64]!r}")
+    whole, _, fraction = text[:-1].partition(".")
+    try:
+        moment = dt.datetime.fromisoformat(whole).replace(tzinfo=dt.UTC)
+    except ValueError as error:
+        raise InvalidInput(f"no such moment exists, got {text!r}") from error
+    return round((moment - _EPOCH).total_seconds()) * 1000 + int((fraction + "000")[:3])
+
+
+def format_rfc3339(ms: int) -> str:
+    """RFC 3339 with milliseconds when there are any.
+
+    >>> format_rfc3339(1211266800250), format_rfc3339(1211266800000)
+    ('2008-05-20T07:00:00.250Z', '2008-05-20T07:00:00Z')
+    """
+    moment = _EPOCH + dt.timedelta(milliseconds=ms)
+    text = moment.strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{text}.{ms % 1000:03d}Z" if ms % 1000 else f"{text}Z"

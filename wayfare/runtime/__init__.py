@@ -1,0 +1,1 @@
+"""What every Wayfare process needs: settings, logs, metrics, health, shutdown, web."""

@@ -1,0 +1,62 @@
+"""Every metric of every process: one typed, commented list from which the documentation is generated.
+
+Names follow the Prometheus conventions. Label values are bounded: routes, topics, gauges, cities and reasons from fixed
+lists, never ids or user input. A process imports the metrics it sets; the others stay at zero in its registry only if
+it imports this module, which every process does through `wayfare.runtime.health`'s /metrics.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.175, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+HTTP_REQUESTS = Counter(
+    "wayfare_http_requests_total", "HTTP requests answered, by route and status.", ["route", "method", "status"]
+)
+HTTP_SECONDS = Histogram(
+    "wayfare_http_request_seconds", "Time to answer an HTTP request.", ["route", "method"], buckets=_LATENCY
+)
+EXCEPTIONS = Counter(
+    "wayfare_exceptions_total", "Exceptions that no rule expected, by where they were caught.", ["where"]
+)
+
+EVENTS_ACCEPTED = Counter("wayfare_events_accepted_total", "Events acknowledged by the log.", ["topic"])
+LOG_APPEND_SECONDS = Histogram(
+    "wayfare_log_append_seconds", "Time until the log acknowledged an append.", ["topic"], buckets=_LATENCY
+)
+LOG_FAILURES = Counter("wayfare_log_failures_total", "Appends that the log did not acknowledge.", ["topic"])
+
+EVENTS_APPLIED = Counter("wayfare_ingest_events_applied_total", "Events that changed the live state.", ["topic"])
+EVENTS_REJECTED = Counter(
+    "wayfare_ingest_events_rejected_total", "Events that changed nothing, by rule.", ["topic", "reason"]
+)
+DEAD_LETTERS = Counter("wayfare_dead_letters_total", "Records sent to a dead-letter topic.", ["topic", "reason"])
+PANES_WRITTEN = Counter("wayfare_panes_written_total", "Pane registers written, by store.", ["store"])
+INGEST_LAG = Gauge(
+    "wayfare_ingest_lag_records",
+    "Records between the newest in the log and the newest consumed.",
+    ["topic", "partition"],
+)
+SKETCH_ERROR = Gauge(
+    "wayfare_sketch_error",
+    "Count-min error of the newest pane: promised bound or observed against exact.",
+    ["gauge", "kind"],
+)
+ROWS_LANDED = Counter("wayfare_lander_rows_total", "Rows landed as Parquet.", ["topic"])
+
+WINDOW_AGE = Gauge(
+    "wayfare_window_age_seconds", "City time now minus the newest received_at in this front end's window.", ["city"]
+)
+CABS_AVAILABLE = Gauge("wayfare_cabs_available", "Cabs available in the live window.", ["city"])
+REQUESTS_WAITING = Gauge("wayfare_requests_waiting", "Requests waiting in the live window.", ["city"])
+QUOTES = Counter("wayfare_quotes_total", "Quotes answered, by what set the multiplier.", ["city", "price_source"])
+MULTIPLIERS = Counter("wayfare_quoted_multipliers_total", "Quotes by multiplier.", ["city", "multiplier"])
+DEGRADATIONS = Counter("wayfare_degradations_total", "Quotes degraded, by what failed.", ["what"])
+BOOKINGS = Counter("wayfare_bookings_total", "Bookings by outcome.", ["outcome"])
+PREDICTIONS_LOST = Counter("wayfare_predictions_lost_total", "Served predictions that could not be logged.", [])
+PREDICT_SECONDS = Histogram(
+    "wayfare_predict_seconds", "Time of one Predict call to the model server.", ["model"], buckets=_LATENCY
+)
+MODEL_VERSION = Gauge("wayfare_model_version", "Version of the model in use.", ["model", "label"])
+ARTIFACTS_REFUSED = Counter("wayfare_artifacts_refused_total", "Artifacts refused, by reason.", ["model", "reason"])
