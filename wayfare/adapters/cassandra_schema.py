@@ -6,9 +6,11 @@ KEYSPACE = "wayfare"
 
 TABLES = (
     # The booking ledger: one row per quote, written once by compare-and-set; the truth for bookings. `outcome` is
-    # 'booked' or 'not_booked'; `answer` is the whole JSON answer given to the rider who booked.
+    # 'booked' or 'not_booked'; `answer` is the whole JSON answer given to the rider who booked; `attempt` is unique to
+    # the try that won, so that a try whose outcome was lost on the way can tell whether the row is its own.
     """CREATE TABLE IF NOT EXISTS {keyspace}.bookings (
-        quote_id text PRIMARY KEY, booking_id text, city text, rider_id text, outcome text, answer text, decided_at timestamp)""",
+        quote_id text PRIMARY KEY, booking_id text, city text, rider_id text, outcome text, answer text, attempt text,
+        decided_at timestamp)""",
     # Intents to tell Kafka of a booking, written before the compare-and-set and deleted once told. A bucket is a
     # wall-clock minute, so that finished buckets are never read again.
     """CREATE TABLE IF NOT EXISTS {keyspace}.booking_outbox (
