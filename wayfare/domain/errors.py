@@ -6,6 +6,7 @@ WayfareError
 │   └── TooFarAhead         an event time more than five minutes ahead of the city's clock
 ├── Conflict                the thing asked for contradicts what is recorded
 │   └── AlreadyBooked       the quote was used before (carries the booking of the same rider)
+├── NotYours                the thing belongs to another rider (HTTP 403)
 ├── Expired                 a quote or lease whose life has ended
 ├── Forged                  a token whose signature or claims do not hold
 ├── Unavailable             something this process depends on cannot answer now (HTTP 503, or a degradation)
@@ -49,6 +50,10 @@ class AlreadyBooked(Conflict):
         self.booking_id = booking_id
 
 
+class NotYours(WayfareError):
+    """The quote or booking belongs to another rider."""
+
+
 class Expired(WayfareError):
     """The life of a quote or lease has ended."""
 
@@ -82,7 +87,17 @@ class StoreUnavailable(Unavailable):
 
 
 class ArtifactRefused(WayfareError):
-    """An artifact whose signature, hash, golden answer or feature definition does not match."""
+    """An artifact whose signature, hash, golden answer or feature definition does not match.
+
+    reason: one word of a fixed list, fit for a metric's label: `signature` (missing, wrong or by a key that may not
+    sign this), `manifest` (not of the promised form), `path` (says it is another model or version), `files` (missing,
+    extra or of a kind that is not allowed), `hash`, `golden`, `features`, `load` (the model server cannot load it),
+    `replay` (older than what was seen before).
+    """
+
+    def __init__(self, message: str, reason: str = "features") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class SettingsInvalid(WayfareError):
