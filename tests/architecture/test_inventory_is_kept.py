@@ -1,0 +1,85 @@
+"""The table of services is the truth: folders, READMEs, topics and routes agree with it."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+
+import pytest
+
+from wayfare.inventory import ACTORS, SERVERS, SERVICES, TOPICS
+
+ROOT = pathlib.Path(__file__).parents[2]
+PROCESSES = (*SERVICES, *ACTORS)
+README_SECTIONS = ("does", "reads", "writes", "knobs", "how it fails")
+
+
+def folder_of(service: object) -> pathlib.Path:
+    return ROOT / pathlib.Path(*service.module.split(".")[:-1])
+
+
+@pytest.mark.parametrize("service", PROCESSES, ids=lambda service: service.name)
+def test_every_service_has_its_folder_settings_and_main(service):
+    folder = folder_of(service)
+    assert (ROOT / (service.module.replace(".", "/") + ".py")).is_file()
+    assert (folder / "settings.py").is_file()
+
+
+@pytest.mark.parametrize("service", PROCESSES, ids=lambda service: service.name)
+def test_every_service_readme_says_what_it_does_reads_writes_and_how_it_fails(service):
+    headings = re.findall(r"^#+ (.+)$", (folder_of(service) / "README.md").read_text(), flags=re.MULTILINE)
+    said = " | ".join(headings).lower()
+    missing = [section for section in README_SECTIONS if section not in said]
+    assert not missing, f"{service.name}/README.md lacks headings {missing}"
+
+
+def test_every_folder_of_services_is_in_the_table():
+    folders = {path.parent.name for path in (ROOT / "services").glob("*/__init__.py")}
+    assert folders == {folder_of(service).name for service in PROCESSES}
+
+
+def test_every_topic_has_a_producer_and_a_consumer_or_is_a_documented_outlet():
+    produced = {name for service in PROCESSES for name in service.produces}
+    consumed = {name for service in PROCESSES for name in service.consumes}
+    names = {topic.name for topic in TOPICS}
+    assert produced <= names, produced - names
+    assert consumed <= names, consumed - names
+    for topic in TOPICS:
+        assert topic.name in produced, f"nothing produces {topic.name}"
+        assert topic.outlet or topic.name in consumed, f"nothing consumes {topic.name}"
+        assert not (topic.outlet and topic.name in consumed), f"{topic.name} is consumed: not an outlet"
+
+
+def test_every_consumed_topic_of_events_has_a_dead_letter_topic():
+    names = {topic.name for topic in TOPICS}
+    for service in SERVICES:
+        for name in service.produces:
+            if name.endswith(".dead-letter"):
+                assert name.removesuffix(".dead-letter") in names
+
+
+def test_every_connection_names_something_that_exists():
+    known = {server.name for server in SERVERS} | {service.name for service in PROCESSES} | {"artifacts"}
+    for service in PROCESSES:
+        assert set(service.talks_to) <= known, f"{service.name}: {set(service.talks_to) - known}"
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+def test_a_service_that_uses_topics_says_that_it_talks_to_kafka(service):
+    assert bool(service.produces or service.consumes) == ("kafka" in service.talks_to)
+
+
+@pytest.mark.parametrize("service", PROCESSES, ids=lambda service: service.name)
+def test_every_service_serves_its_admin_port(service):
+    sources = "\n".join(path.read_text() for path in folder_of(service).glob("*.py"))
+    assert re.search(r"serve_admin|gunicorn_runner|runtime\.web", sources), (
+        f"{service.name} never serves health and metrics"
+    )
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+def test_topics_in_the_code_of_a_service_are_those_of_the_table(service):
+    names = {topic.name for topic in TOPICS if "-" in topic.name and not topic.outlet}
+    sources = "\n".join(path.read_text() for path in folder_of(service).glob("*.py"))
+    named = {name for name in names if f'"{name}"' in sources}
+    assert named <= set(service.produces) | set(service.consumes)
