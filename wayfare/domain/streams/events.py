@@ -6,6 +6,7 @@ Times are integer milliseconds since the epoch on the city's clock (`wayfare.dom
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wayfare.domain.city import Place
@@ -13,6 +14,9 @@ from wayfare.domain.geo.cells import cell_of_point, quadkey
 
 SCHEMA = 1
 """Number carried by every record in the log; a consumer ignores unknown fields within one number."""
+
+NO_CITY = "-"
+"""The city of an event whose place no registered city holds: recorded, and counted as out of city."""
 
 TOO_FAR_AHEAD_MS = 5 * 60_000
 LATE_MS = 10 * 60_000
@@ -113,3 +117,19 @@ class WeatherObservation:
 
 
 Event = DriverPing | RideRequest | Trip | WeatherObservation
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time moving in one partition: each city's clock in milliseconds. Not an event: it counts as no row."""
+
+    received_at_ms: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event as the log holds it."""
+
+    event: Event
+    city: str
+    received_at_ms: int

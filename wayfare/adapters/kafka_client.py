@@ -1,0 +1,140 @@
+"""Kafka producers and consumers as Wayfare uses them: made lazily, retried until the brokers are there, bounded.
+
+A producer must not be made before gunicorn forks, and the brokers may come later than the process, so the first use
+starts a daemon thread that connects, and callers wait for it no longer than they can afford.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import kafka
+import kafka.errors
+from opentelemetry import trace
+
+from wayfare.domain.errors import LogUnavailable
+
+Headers = list[tuple[str, bytes]]
+
+JSON = "application/json"
+ARROW = "application/vnd.apache.arrow.stream"
+MAX_RECORD_BYTES = 4_000_000
+"""Largest record that our producers send; the brokers' message.max.bytes is a little more."""
+
+
+class Producer:
+    """A thread-safe, idempotent producer that appears when the brokers do.
+
+    options: what `KafkaSettings.kafka_options()` gives. timeout_seconds: longest wait for one acknowledgement.
+    """
+
+    def __init__(self, options: Mapping[str, object], timeout_seconds: float = 5.0, linger_ms: int = 1) -> None:
+        self._options = dict(options)
+        self._timeout = timeout_seconds
+        self._linger_ms = linger_ms
+        self._lock = threading.Lock()
+        self._connected = threading.Event()
+        self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._producer: Any = None
+        self._problem: str | None = "not connected yet"
+
+    @property
+    def problem(self) -> str | None:
+        """Why the log cannot be written now, as far as is known; None when the last contact was good."""
+        return self._problem
+
+    def start(self) -> None:
+        """Begin to connect, once."""
+        with self._lock:
+            if self._thread is None and not self._closed.is_set():
+                self._thread = threading.Thread(target=self._connect, name="kafka-connect", daemon=True)
+                self._thread.start()
+
+    def _connect(self) -> None:
+        pause = 0.2
+        while not self._closed.is_set():
+            try:
+                self._producer = kafka.KafkaProducer(
+                    **self._options,
+                    acks="all",
+                    enable_idempotence=True,
+                    compression_type="lz4",
+                    linger_ms=self._linger_ms,
+                    batch_size=65_536,
+                    max_request_size=MAX_RECORD_BYTES + 65_536,
+                    max_block_ms=round(self._timeout * 1000),
+                    request_timeout_ms=round(self._timeout * 600),
+                    delivery_timeout_ms=round(self._timeout * 1000),
+                    reconnect_backoff_max_ms=1_000,
+                    allow_auto_create_topics=False,
+                    metadata_max_age_ms=30_000,
+                    bootstrap_timeout_ms=3_000,
+                )
+                self._problem = None
+                self._connected.set()
+                return
+            except (kafka.errors.KafkaError, OSError, ValueError) as error:
+                self._problem = f"no Kafka broker answers: {error}"
+                self._closed.wait(pause)
+                pause = min(pause * 2, 2.0)
+
+    def _ready(self, deadline: float) -> Any:
+        if self._closed.is_set():
+            raise LogUnavailable("the producer is closed")
+        self.start()
+        if not self._connected.wait(max(0.0, deadline - time.monotonic())):
+            raise LogUnavailable(f"{self._problem}, got no answer in {self._timeout:g} s")
+        return self._producer
+
+    def partitions(self, topic: str) -> int:
+        """How many partitions the topic has; LogUnavailable when that cannot be learned in time."""
+        try:
+            return len(self._ready(time.monotonic() + self._timeout).partitions_for(topic))
+        except (kafka.errors.KafkaError, TypeError) as error:
+            self._problem = f"topic {topic} cannot be found: {error}"
+            raise LogUnavailable(f"{self._problem}, got {type(error).__name__}") from error
+
+    def send(self, topic: str, value: bytes, key: bytes | None, headers: Headers, partition: int | None = None) -> Any:
+        """Hand one record to the background sender; the future ends within the timeout."""
+        try:
+            ready = self._ready(time.monotonic() + self._timeout)
+            return ready.send(topic, value=value, key=key, headers=[*headers, *trace_headers()], partition=partition)
+        except (kafka.errors.KafkaError, ValueError, AssertionError) as error:
+            raise LogUnavailable(
+                f"the log did not take a record for {topic}: {error}, got {len(value)} bytes"
+            ) from error
+
+    def wait(self, futures: list[Any]) -> None:
+        """Return once all records are acknowledged; LogUnavailable when any is not known to be."""
+        deadline = time.monotonic() + self._timeout
+        for future in futures:
+            try:
+                future.get(timeout=max(0.01, deadline - time.monotonic()))
+            except kafka.errors.KafkaError as error:
+                self._problem = f"the log did not acknowledge: {error or type(error).__name__}"
+                raise LogUnavailable(f"{self._problem}, got {len(futures)} records") from error
+        self._problem = None
+
+    def close(self, timeout_seconds: float = 5.0) -> None:
+        """Send what is queued, for at most the timeout, and leave."""
+        self._closed.set()
+        if self._producer is not None:
+            self._producer.close(timeout=timeout_seconds)
+
+
+def trace_headers() -> Headers:
+    """The W3C traceparent header of the current span, when there is one."""
+    context = trace.get_current_span().get_span_context()
+    if not context.is_valid:
+        return []
+    text = f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+    return [("traceparent", text.encode())]
+
+
+def header(headers: Headers | None, name: str) -> str:
+    """The value of a record's header, or an empty string."""
+    return next((value.decode("utf-8", "replace") for key, value in headers or () if key == name), "")
