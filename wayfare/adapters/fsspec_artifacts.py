@@ -1,0 +1,275 @@
+"""The artifact store on any fsspec file system: a folder (`file://`), an object store (`s3://`).
+
+On a folder an artifact is staged beside its place and renamed into it; on an object store, which has no rename, its
+files are put in place and `manifest.sig` last, and an artifact without `manifest.sig` does not exist. A number of a day
+is claimed by creating `<model>/<day>/.claims/<n>` exclusively, so two writers never get the same one and no number is
+given twice, even after a failure. (s3fs does this by a conditional put; a file system without exclusive creation
+falls back to look-then-write.)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from wayfare.adapters.file_artifact_folder import read_folder
+from wayfare.domain.errors import ArtifactRefused, InvalidInput, StoreUnavailable
+from wayfare.domain.models.artifact import (
+    MANIFEST,
+    MAX_PER_DAY,
+    SIGNATURE,
+    Manifest,
+    check_listing,
+    check_model,
+    entries_of,
+    folder_of,
+    read_manifest,
+    version_of,
+)
+from wayfare.domain.models.signed import Pointers, Signer, Trusted, parse_object, read_pointers, signature_text
+from wayfare.domain.times import format_rfc3339
+
+PointerKind = Literal["releases", "labels"]
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@contextlib.contextmanager
+def _reachable(what: str) -> Iterator[None]:
+    """Any failure of the file system (each has errors of its own) as StoreUnavailable; FileNotFoundError passes."""
+    try:
+        yield
+    except (FileNotFoundError, FileExistsError, ArtifactRefused, InvalidInput, StoreUnavailable):
+        raise
+    except Exception as error:
+        raise StoreUnavailable(f"the artifact store failed on {what}: {type(error).__name__}: {error}") from error
+
+
+class ArtifactStore:
+    """`wayfare.domain.models.artifact.Artifacts` at an fsspec URL.
+
+    An instance remembers the highest serial that it has read of each pointer file and refuses an older one.
+    """
+
+    def __init__(self, url: str, clock_ms: Callable[[], int] = _wall_ms) -> None:
+        with _reachable("opening the store"):
+            self._fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
+        self._root = str(root).rstrip("/")
+        self._local = isinstance(self._fs, LocalFileSystem)
+        if self._local:
+            with contextlib.suppress(OSError):  # a new installation; what is wrong shows at the first read
+                os.mkdir(self._root)
+        self._clock_ms = clock_ms
+        self._seen: dict[tuple[PointerKind, str], int] = {}
+        self._lock = threading.Lock()
+
+    def write(
+        self,
+        model: str,
+        day: dt.date,
+        folder: Path,
+        *,
+        data_snapshot: str,
+        code_commit: str,
+        parameters: Mapping[str, Any],
+        metrics: Mapping[str, Any],
+        signer: Signer,
+    ) -> int:
+        """Sign and store the files of a folder as the day's next artifact; its version."""
+        check_model(model)
+        contents = read_folder(folder)
+        entries = entries_of(contents)
+        with _reachable(f"claiming a number for {model}"):
+            version = self._claim(model, day)
+        manifest = Manifest(
+            model=model,
+            version=version,
+            created=format_rfc3339(self._clock_ms()),
+            files=entries,
+            data_snapshot=data_snapshot,
+            code_commit=code_commit,
+            parameters=parameters,
+            metrics=metrics,
+        ).to_bytes()
+        contents[MANIFEST] = manifest
+        contents[SIGNATURE] = signature_text(manifest, signer)
+        with _reachable(f"writing {model} {version}"):
+            self._place(folder_of(model, version), contents)
+        return version
+
+    def _claim(self, model: str, day: dt.date) -> int:
+        claims = f"{self._root}/{model}/{day:%Y%m%d}/.claims"
+        self._fs.makedirs(claims, exist_ok=True)
+        taken = {int(Path(name).name) for name in self._fs.ls(claims, detail=False) if Path(name).name.isdigit()}
+        for number in range(max(taken, default=0) + 1, MAX_PER_DAY + 1):
+            try:
+                self._create(f"{claims}/{number}")
+            except FileExistsError:
+                continue
+            return version_of(day, number)
+        raise InvalidInput(f"a day has at most {MAX_PER_DAY} artifacts of a model, got one more for {model} on {day}")
+
+    def _create(self, path: str) -> None:
+        if self._local:
+            with open(path, "xb"):  # LocalFileSystem.pipe_file(mode="create") looks and then writes
+                return
+        self._fs.pipe_file(path, b"", mode="create")
+
+    def _place(self, folder: str, contents: Mapping[str, bytes]) -> None:
+        place = f"{self._root}/{folder}"
+        if self._local:
+            staged = Path(self._root, ".staging", uuid.uuid4().hex)
+            for name, data in contents.items():
+                _write_synced(staged / name, data)
+            os.rename(staged, place)
+            _sync_folder(Path(place).parent)
+            return
+        for name, data in contents.items():  # manifest.sig is the last of them
+            self._fs.pipe_file(f"{place}/{name}", data)
+
+    def open(self, model: str, version: int, trusted: Trusted) -> FsspecArtifact:
+        """The artifact, once signature, path and listing are verified."""
+        folder = f"{self._root}/{folder_of(model, version)}"
+        with _reachable(f"reading {model} {version}"):
+            try:
+                data, signature = self._fs.cat_file(f"{folder}/{MANIFEST}"), self._fs.cat_file(f"{folder}/{SIGNATURE}")
+            except FileNotFoundError as error:
+                raise ArtifactRefused(f"no complete artifact is there, got {model} {version}", "signature") from error
+            manifest = read_manifest(data, signature, model, version, trusted)
+            check_listing(manifest, self._listing(folder))
+        return FsspecArtifact(self._fs, folder, manifest)
+
+    def _listing(self, folder: str) -> dict[str, int]:
+        start = len(self._fs._strip_protocol(folder)) + 1
+        listed = self._fs.find(folder, withdirs=True, detail=True)
+        for name, info in listed.items():
+            if info.get("islink") or info["type"] not in ("file", "directory"):
+                raise ArtifactRefused(f"an artifact holds plain files, no links, got {name[start:]}", "files")
+        return {name[start:]: info["size"] for name, info in listed.items() if info["type"] == "file"}
+
+    def versions(self, model: str) -> list[int]:
+        """Complete artifacts, oldest first; nothing about them is verified."""
+        check_model(model)
+        with _reachable(f"listing {model}"):
+            self._check_there()
+            found = self._fs.glob(f"{self._root}/{model}/*/*/{SIGNATURE}")
+        pairs = [name.split("/")[-3:-1] for name in found]
+        return sorted(int(day) * 1000 + int(number) for day, number in pairs if day.isdigit() and number.isdigit())
+
+    def _check_there(self) -> None:
+        if self._local and not os.path.isdir(self._root):
+            raise StoreUnavailable(f"the folder of artifacts is not there, got {self._root}")
+
+    def models(self) -> list[str]:
+        """Models that have releases, by name."""
+        with _reachable("listing the models"):
+            self._check_there()
+            found = self._fs.glob(f"{self._root}/*/releases.json")
+        return sorted(name.split("/")[-2] for name in found)
+
+    def releases(self, model: str, trusted: Trusted) -> dict[str, int]:
+        """What is wished for: label -> version."""
+        return self._read("releases", model, trusted)
+
+    def labels(self, model: str, trusted: Trusted) -> dict[str, int]:
+        """What is verified and served: label -> version."""
+        return self._read("labels", model, trusted)
+
+    def write_releases(self, model: str, versions: Mapping[str, int], signer: Signer) -> None:
+        """Replace the wish."""
+        self._write("releases", model, versions, signer)
+
+    def write_labels(self, model: str, versions: Mapping[str, int], signer: Signer) -> None:
+        """Replace the fact."""
+        self._write("labels", model, versions, signer)
+
+    def _read(self, kind: PointerKind, model: str, trusted: Trusted) -> dict[str, int]:
+        check_model(model)
+        with _reachable(f"reading {kind} of {model}"):
+            try:
+                data = self._fs.cat_file(f"{self._root}/{model}/{kind}.json")
+            except FileNotFoundError:
+                self._check_there()
+                return {}
+        with self._lock:
+            pointers = read_pointers(data, kind, model, trusted, self._seen.get((kind, model), 0))
+            self._seen[kind, model] = pointers.serial
+        return dict(pointers.versions)
+
+    def _write(self, kind: PointerKind, model: str, versions: Mapping[str, int], signer: Signer) -> None:
+        check_model(model)
+        now = self._clock_ms()
+        with _reachable(f"writing {kind} of {model}"):
+            path = f"{self._root}/{model}/{kind}.json"
+            try:
+                before = parse_object(self._fs.cat_file(path), kind, "signature")["payload"]["serial"]
+                previous = before if isinstance(before, int) else 0
+            except (FileNotFoundError, ArtifactRefused, KeyError, TypeError):
+                previous = 0
+            serial = max(now, self._seen.get((kind, model), 0) + 1, min(previous, now + 86_400_000) + 1)
+            data = Pointers(kind, model, versions, serial, format_rfc3339(now)).to_bytes(signer)
+            if self._local:
+                draft = Path(self._root, ".staging", uuid.uuid4().hex)
+                _write_synced(draft, data)
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+                draft.replace(path)
+            else:
+                self._fs.pipe_file(path, data)
+
+
+class FsspecArtifact:
+    """A verified artifact in the store."""
+
+    def __init__(self, fs: Any, folder: str, manifest: Manifest) -> None:
+        self._fs = fs
+        self._folder = folder
+        self._manifest = manifest
+
+    @property
+    def manifest(self) -> Manifest:
+        """The signed manifest."""
+        return self._manifest
+
+    def names(self) -> list[str]:
+        """All files, in order."""
+        return sorted(self._manifest.files)
+
+    def read(self, name: str) -> bytes:
+        """The signed bytes of a file."""
+        where = f"{self._manifest.model} {self._manifest.version}"
+        if name not in self._manifest.files:
+            raise ArtifactRefused(f"{where} has no such file, got {name!r}", "files")
+        with _reachable(f"reading {name} of {where}"):
+            try:
+                data: bytes = self._fs.cat_file(f"{self._folder}/{name}")
+            except FileNotFoundError as error:
+                raise ArtifactRefused(f"{where} has lost a file, got {name!r}", "files") from error
+        return self._manifest.files[name].check(name, data)
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
