@@ -1,0 +1,147 @@
+"""An adaptive quad-tree over pickups and drop-offs: a cell is split while it holds more than K points.
+
+Dense quarters get small leaves and empty ones large leaves, so that a leaf is a place a model can learn. Nodes are
+cells of `wayfare.domain.geo.cells`; leaves are intervals of the Morton order of the finest level, hence a point's leaf is
+one binary search. A leaf with fewer than `min_rows` training points answers as its deepest ancestor that has enough:
+an unseen leaf answers as its parent.
+
+Reference: Samet, The Quadtree and Related Hierarchical Data Structures, ACM Computing Surveys 16 (2), 1984.
+"""
+
+from __future__ import annotations
+
+import bisect
+import hashlib
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from wayfare.domain.errors import ArtifactRefused
+from wayfare.domain.geo import arrays
+from wayfare.domain.geo.cells import cell_of_point, cells_of
+
+SCHEMA = 1
+FINEST_LEVEL = 20
+"""Points are told apart down to this level (about 30 m); no leaf is smaller."""
+
+Int = npt.NDArray[np.int64]
+_ARRAYS = ("level", "cell", "parent", "rows", "starts", "answers")
+
+
+@dataclass(frozen=True)
+class QuadTree:
+    """The tree as arrays, a row per node in breadth-first order; node 0 is the root.
+
+    level, cell: which cell a node is. parent: its parent's row (-1 for the root). rows: training points it holds.
+    starts: first Morton code, at FINEST_LEVEL, of each leaf, ascending. answers: the node that answers for each leaf.
+    A point outside the root answers as the root.
+    """
+
+    level: Int
+    cell: Int
+    parent: Int
+    rows: Int
+    starts: Int
+    answers: Int
+    _starts: list[int] = field(init=False, repr=False)
+    _answers: list[int] = field(init=False, repr=False)
+    _range: tuple[int, int] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        shift = 2 * (FINEST_LEVEL - int(self.level[0]))
+        first = int(self.cell[0]) << shift
+        object.__setattr__(self, "_starts", self.starts.tolist())
+        object.__setattr__(self, "_answers", self.answers.tolist())
+        object.__setattr__(self, "_range", (first, first + (1 << shift)))
+
+    def leaf(self, lat: float, lon: float) -> int:
+        """The node that answers for a point in degrees."""
+        code = cell_of_point(lat, lon, FINEST_LEVEL)
+        first, end = self._range
+        if not first <= code < end:
+            return 0
+        return self._answers[bisect.bisect_right(self._starts, code) - 1]
+
+    def paths(self) -> npt.NDArray[np.int32]:
+        """For each node, the nodes from itself up to the root, padded with -1: int32 [nodes, depth]."""
+        depth = int(self.level.max() - self.level[0]) + 1
+        table = np.full((len(self.level), depth), -1, np.int32)
+        at = np.arange(len(self.level))
+        for step in range(depth):
+            table[:, step] = at
+            at = np.where(at >= 0, self.parent[np.maximum(at, 0)], -1)
+        return table
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes there are: leaves' numbers are below this."""
+        return len(self.level)
+
+    def version(self) -> str:
+        """A short name of the tree's content."""
+        digest = hashlib.sha256()
+        for array in (self.level, self.cell, self.starts, self.answers):
+            digest.update(np.ascontiguousarray(array, "<i8").tobytes())
+        return digest.hexdigest()[:8]
+
+    def to_npz(self) -> bytes:
+        """The file `tree.npz` of an artifact."""
+        return arrays.to_npz(SCHEMA, {name: getattr(self, name) for name in _ARRAYS})
+
+
+def build(lat: npt.ArrayLike, lon: npt.ArrayLike, split_above: int = 400, min_rows: int = 60) -> QuadTree:
+    """The tree of these points (degrees), in one pass per level over their sorted Morton codes.
+
+    split_above: K, the most points a leaf holds (unless at FINEST_LEVEL). min_rows: fewest points for a leaf to answer
+    for itself. Without points the tree is one root.
+    """
+    codes = np.sort(cells_of(lat, lon, FINEST_LEVEL).ravel())
+    root_level, root = _common_ancestor(codes)
+    levels, cells, parents, rows = (
+        [np.array([root_level])],
+        [np.array([root])],
+        [np.array([-1])],
+        [np.array([len(codes)])],
+    )
+    is_leaf = []
+    first_row = 0
+    for level in range(root_level, FINEST_LEVEL + 1):
+        splits = (rows[-1] > split_above) & (level < FINEST_LEVEL)
+        is_leaf.append(~splits)
+        if not splits.any():
+            break
+        children = (np.repeat(cells[-1][splits], 4) << 2) | np.tile(np.arange(4), int(splits.sum()))
+        shift = 2 * (FINEST_LEVEL - level - 1)
+        parents.append(np.repeat(first_row + np.flatnonzero(splits), 4))
+        first_row += len(cells[-1])
+        levels.append(np.full(len(children), level + 1))
+        cells.append(children)
+        rows.append(np.searchsorted(codes, (children + 1) << shift) - np.searchsorted(codes, children << shift))
+    level_of, cell, parent, count = (np.concatenate(part).astype(np.int64) for part in (levels, cells, parents, rows))
+    leaves = np.flatnonzero(np.concatenate(is_leaf))
+    starts = cell[leaves] << (2 * (FINEST_LEVEL - level_of[leaves]))
+    order = np.argsort(starts)
+    answers = leaves[order]
+    while (small := (count[answers] < min_rows) & (answers > 0)).any():
+        answers = np.where(small, parent[answers], answers)
+    return QuadTree(level_of, cell, parent, count, starts[order], answers.astype(np.int64))
+
+
+def _common_ancestor(codes: Int) -> tuple[int, int]:
+    """Level and cell of the smallest cell that holds all codes; the whole world without codes."""
+    if len(codes) == 0:
+        return 0, 0
+    level, low, high = FINEST_LEVEL, int(codes[0]), int(codes[-1])
+    while low != high:
+        level, low, high = level - 1, low >> 2, high >> 2
+    return level, low
+
+
+def from_npz(data: bytes) -> QuadTree:
+    """The tree in a `tree.npz`; ArtifactRefused unless it is one of this schema."""
+    found = arrays.from_npz("tree.npz", data, SCHEMA, _ARRAYS)
+    tree = QuadTree(*(found[name].astype(np.int64) for name in _ARRAYS))
+    if len(tree.starts) != len(tree.answers) or tree.answers.min() < 0 or tree.answers.max() >= tree.nodes:
+        raise ArtifactRefused(f"tree.npz points outside its nodes, got {tree.nodes} nodes")
+    return tree
