@@ -1,0 +1,66 @@
+"""Fixtures that several suites share: the real servers, started once, and the folder of public data."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+
+import pytest
+
+from local.stack import SERVER_NAMES, Addresses, Stack
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that uses the servers is marked so, for `-m servers` and `-m "not servers"`."""
+    for item in items:
+        if "servers" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.servers)
+
+
+@pytest.fixture(scope="session")
+def servers(pytestconfig: pytest.Config) -> Iterator[Addresses]:
+    """Kafka, Redis and Cassandra with the inventory's topics and tables, started once for the whole run.
+
+    $WAYFARE_TEST_SERVERS names a JSON file with the addresses of running ones to use instead: kafka_bootstrap,
+    redis_url, cassandra_hosts, state.
+    """
+    running = os.environ.get("WAYFARE_TEST_SERVERS")
+    if running:
+        given = json.loads(pathlib.Path(running).read_text())
+        yield Addresses(
+            state=pathlib.Path(given["state"]),
+            kafka_bootstrap=given["kafka_bootstrap"],
+            redis_url=given["redis_url"],
+            cassandra_hosts=given["cassandra_hosts"],
+        )
+        return
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+
+    def say(name: str, what: str) -> None:
+        if capture is None:
+            print(f"servers: {name} {what}", flush=True)
+            return
+        with capture.global_and_fixture_disabled():
+            print(f"servers: {name} {what}", flush=True)
+
+    stack = Stack(pathlib.Path(tempfile.mkdtemp(prefix="wayfare-tests-")))
+    try:
+        yield stack.start(SERVER_NAMES, say)
+    finally:
+        stack.stop(say)
+    shutil.rmtree(stack.layout.state)
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> pathlib.Path:
+    """The folder of public data sets ($WAYFARE_DATA, default ../shared/data); tests skip without it."""
+    folder = pathlib.Path(os.environ.get("WAYFARE_DATA", ROOT.parent / "shared" / "data")).resolve()
+    if not folder.is_dir():
+        pytest.skip(f"needs the public data sets: set WAYFARE_DATA to their folder, got {folder}")
+    return folder
