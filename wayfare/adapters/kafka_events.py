@@ -17,6 +17,7 @@ PACK_ROWS = 10_000
 """Rows of one packed record: about 1 MB of pings, a quarter of what the brokers take."""
 
 KIND_HEADER = "wayfare-kind"
+SENDER_HEADER = "wayfare-sender"
 TICK = b"tick"
 
 
@@ -35,7 +36,7 @@ class KafkaEventLog:
         """Begin to connect without waiting for the first event."""
         self._producer.start()
 
-    def append(self, topic: str, city: str, events: Sequence[Event], received_at_ms: int) -> None:
+    def append(self, topic: str, city: str, events: Sequence[Event], received_at_ms: int, sender: str = "") -> None:
         """Return once every event is acknowledged by the log; LogUnavailable when not all are known to be."""
         count = self._producer.partitions(topic)
         if len(events) == 1:
@@ -48,12 +49,12 @@ class KafkaEventLog:
             if len(group) < PACK_FROM:
                 for event in group:
                     value = json_events.record_bytes(event, city, received_at_ms)
-                    headers: Headers = [("content-type", JSON.encode())]
+                    headers: Headers = [("content-type", JSON.encode()), (SENDER_HEADER, sender.encode())]
                     futures.append(self._producer.send(topic, value, event.identity.encode(), headers, partition))
             else:
                 for at in range(0, len(group), PACK_ROWS):
                     value = arrow_events.pack(topic, city, group[at : at + PACK_ROWS], received_at_ms)
-                    headers = [("content-type", ARROW.encode())]
+                    headers = [("content-type", ARROW.encode()), (SENDER_HEADER, sender.encode())]
                     futures.append(self._producer.send(topic, value, b"", headers, partition))
         self._producer.wait(futures)
 

@@ -25,7 +25,7 @@ class MemoryEventLog:
         """Why the log cannot be written now."""
         return "told to be unavailable" if self.unavailable else None
 
-    def append(self, topic: str, city: str, events: Sequence[Event], received_at_ms: int) -> None:
+    def append(self, topic: str, city: str, events: Sequence[Event], received_at_ms: int, sender: str = "") -> None:
         """Record the events in their partitions; LogUnavailable when told to be."""
         self._check()
         with self._lock:

@@ -11,8 +11,11 @@ from wayfare.domain.streams.events import Event
 class EventLog(Protocol):
     """Where events are recorded before anything is answered."""
 
-    def append(self, topic: str, city: str, events: Sequence[Event], received_at_ms: int) -> None:
-        """Return once every event is acknowledged by the log; LogUnavailable when not all are known to be."""
+    def append(self, topic: str, city: str, events: Sequence[Event], received_at_ms: int, sender: str = "") -> None:
+        """Return once every event is acknowledged by the log; LogUnavailable when not all are known to be.
+
+        sender: subject of the token that sent the events, recorded beside them so that they can be accounted for.
+        """
 
     def tick(self, topic: str, received_at_ms: Mapping[str, int]) -> None:
         """Move time: one tick record to each partition of `topic`, with each city's clock in milliseconds."""
