@@ -20,6 +20,11 @@ HTTP_SECONDS = Histogram(
 EXCEPTIONS = Counter(
     "wayfare_exceptions_total", "Exceptions that no rule expected, by where they were caught.", ["where"]
 )
+IDEMPOTENCY = Counter(
+    "wayfare_idempotency_total",
+    "Requests with an Idempotency-Key whose answer was replayed, still_working, not_kept, or that went unprotected.",
+    ["outcome"],
+)
 
 EVENTS_ACCEPTED = Counter("wayfare_events_accepted_total", "Events acknowledged by the log.", ["topic"])
 LOG_APPEND_SECONDS = Histogram(
