@@ -7,10 +7,14 @@ from collections.abc import Mapping
 
 from local.layout import Layout
 from local.ports import LOOPBACK
-from wayfare.inventory import SERVICES, Service
+from wayfare.inventory import ACTORS, SERVICES, Service
+
+_PER_PROCESS = frozenset(
+    {"WAYFARE_PORT", "WAYFARE_ADMIN_PORT", "WAYFARE_GRPC_PORT", "WAYFARE_PROCESS", "WAYFARE_CACHE"}
+)
 
 
-def port_names(services: tuple[Service, ...] = SERVICES) -> list[str]:
+def port_names(services: tuple[Service, ...] = (*SERVICES, *ACTORS)) -> list[str]:
     """The names of the ports that services need: `<service>.admin`, `.http`, `.grpc`."""
     names = []
     for service in services:
@@ -23,8 +27,11 @@ def port_names(services: tuple[Service, ...] = SERVICES) -> list[str]:
 
 
 def common(layout: Layout, ports: Mapping[str, int], given: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """What every process of the installation is told; a variable that `given` sets for tuning stays as it is."""
+    """What every process of the installation is told; a WAYFARE_* variable that only `given` sets is handed on."""
     variables = {
+        name: value for name, value in given.items() if name.startswith("WAYFARE_") and name not in _PER_PROCESS
+    }
+    variables |= {
         "WAYFARE_STATE": str(layout.state),
         "WAYFARE_ENV": given.get("WAYFARE_ENV", "development"),
         "WAYFARE_LOG_LEVEL": given.get("WAYFARE_LOG_LEVEL", "info"),

@@ -19,10 +19,12 @@ from dataclasses import dataclass
 from local import environment, keys, ports, probes, reap, servers, supervise
 from local.layout import Layout, default_cache
 from local.servers import Program
-from wayfare.inventory import SERVERS, SERVICES, Service
+from wayfare.inventory import ACTORS, SERVERS, SERVICES, Service
 
 SERVER_NAMES = tuple(row.name for row in SERVERS)
 SERVICE_NAMES = tuple(row.name for row in SERVICES)
+ACTOR_NAMES = tuple(row.name for row in ACTORS)
+PROCESSES = (*SERVICES, *ACTORS)
 
 SERVER_TIMEOUT_SECONDS = 120.0
 SERVICE_TIMEOUT_SECONDS = 60.0
@@ -74,15 +76,16 @@ class Stack:
     # -- starting -------------------------------------------------------------------------------------------------
 
     def start(self, names: Iterable[str] | None = None, say: Say = _silent) -> Addresses:
-        """Start these processes (default: all), wait until servers answer and services live, and prepare the stores.
+        """Start these processes (default: all but the actors), wait until servers answer and services live, and prepare the stores.
 
         Processes that run already stay as they are. StackFailed names what did not come up and the end of its log.
         """
         wanted = list(names) if names is not None else [*SERVER_NAMES, *SERVICE_NAMES]
-        unknown = [name for name in wanted if name not in (*SERVER_NAMES, *SERVICE_NAMES)]
+        known = (*SERVER_NAMES, *SERVICE_NAMES, *ACTOR_NAMES)
+        unknown = [name for name in wanted if name not in known]
         if unknown:
-            raise StackFailed(f"names are among {[*SERVER_NAMES, *SERVICE_NAMES]}, got {unknown}")
-        missing = [row.module for row in SERVICES if row.name in wanted and not module_exists(row.module)]
+            raise StackFailed(f"names are among {list(known)}, got {unknown}")
+        missing = [row.module for row in PROCESSES if row.name in wanted and not module_exists(row.module)]
         if missing:
             raise StackFailed(f"these services have no module to run, got {missing}")
         self.layout.make()
@@ -93,14 +96,14 @@ class Stack:
             running = {name for name, (state, _pid) in supervise.states(self.layout).items() if state == "RUNNING"}
             chosen = self._choose_ports(running)
             programs = [servers.program(name, self.layout, chosen, self.cache) for name in SERVER_NAMES]
-            programs += [self._service_program(row, chosen) for row in SERVICES]
+            programs += [self._service_program(row, chosen) for row in PROCESSES]
             marks = environment.common(self.layout, chosen)
             text = supervise.configuration(self.layout, programs, marks)
             supervise.launch(self.layout, text, {**os.environ, **marks})
             wanted_servers = [name for name in SERVER_NAMES if name in wanted]
             with ThreadPoolExecutor(len(SERVER_NAMES)) as pool:
                 list(pool.map(lambda name: self._bring_up_server(name, chosen, say), wanted_servers))
-            self._start_services([row for row in SERVICES if row.name in wanted], chosen, say)
+            self._start_services([row for row in PROCESSES if row.name in wanted], chosen, say)
         return self.addresses()
 
     def _choose_ports(self, running: set[str]) -> dict[str, int]:
@@ -178,6 +181,10 @@ class Stack:
             pricing_url=given.get("WAYFARE_PRICING_URL"),
         )
 
+    def stop_only(self, names: Iterable[str]) -> None:
+        """Stop these processes and leave the others; each has its own time to drain."""
+        supervise.stop(self.layout, names)
+
     def environment(self) -> dict[str, str]:
         """The WAYFARE_* variables for commands and pipelines that work with this installation."""
         return environment.of_operator(self.layout, self._known_ports())
@@ -188,8 +195,10 @@ class Stack:
             return []
         chosen = self._known_ports()
         states = supervise.states(self.layout)
-        admin = {name: f"{name}.admin" for name in SERVICE_NAMES}
-        kinds = {row.name: row for row in SERVICES}
+        actors = [name for name in ACTOR_NAMES if states.get(name, ("", None))[1]]
+        names = [*SERVER_NAMES, *SERVICE_NAMES, *actors]
+        admin = {row.name: f"{row.name}.admin" for row in PROCESSES}
+        kinds = {row.name: row for row in PROCESSES}
 
         def one(name: str) -> ProcessStatus:
             state, pid = states.get(name, ("STOPPED", None))
@@ -206,7 +215,7 @@ class Stack:
             )
 
         with probes.quiet_drivers(), ThreadPoolExecutor(12) as pool:
-            return list(pool.map(one, [*SERVER_NAMES, *SERVICE_NAMES]))
+            return list(pool.map(one, names))
 
     # -- stopping -------------------------------------------------------------------------------------------------
 
@@ -221,7 +230,7 @@ class Stack:
             states = supervise.states(self.layout)
             stopped = sorted(name for name, (_state, pid) in states.items() if pid)
             if supervise.is_running(self.layout):
-                for names in (SERVICE_NAMES, SERVER_NAMES):
+                for names in (ACTOR_NAMES, SERVICE_NAMES, SERVER_NAMES):
                     for name in names:
                         if name in stopped:
                             say(name, "stopping")

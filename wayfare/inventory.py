@@ -118,6 +118,12 @@ SERVICES = (
     ),
 )
 
+ACTORS = (
+    Service("city_simulator", "services.city_simulator.main", talks_to=("events_api", "pricing_api")),
+    Service("replayer", "services.city_simulator.replay_main", talks_to=("events_api", "pricing_api")),
+)
+"""Processes that act as the apps of riders and drivers do; started on request only, never by `wayfare up`."""
+
 
 def topic(name: str) -> Topic:
     """The row of a topic; KeyError when there is none."""
