@@ -1,0 +1,1 @@
+"""What the lander has landed, from the names of its files alone."""

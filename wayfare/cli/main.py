@@ -1,0 +1,60 @@
+"""The `wayfare` command: one file per noun in this folder, each with a click command named `command`.
+
+A file is imported only when its command is used or listed, so that `wayfare token` does not wait for Spark. A name
+that is a Python keyword ends in an underscore (`import_.py` is `wayfare import`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import pathlib
+import sys
+
+import click
+
+from wayfare.domain.errors import InvalidInput, WayfareError
+
+HELPERS = {"__init__", "main", "console"}
+
+
+class Nouns(click.Group):
+    """Finds commands by the names of the files beside this one."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every noun, sorted."""
+        files = pathlib.Path(__file__).parent.glob("*.py")
+        return sorted(path.stem.rstrip("_") for path in files if path.stem not in HELPERS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a noun; None when there is no such file."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        here = pathlib.Path(__file__).parent
+        stem = cmd_name if (here / f"{cmd_name}.py").exists() else f"{cmd_name}_"
+        found: click.Command = importlib.import_module(f"wayfare.cli.{stem}").command
+        return found
+
+
+@click.group(cls=Nouns, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="wayfare")
+def group() -> None:
+    """Runs Wayfare on one machine, and works with it.
+
+    State lives in $WAYFARE_STATE (default ~/.local/state/wayfare), whatever the working folder.
+    """
+
+
+def main() -> None:
+    """Run the command; exit status 0 ok, 1 failed, 2 wrong usage."""
+    try:
+        group.main(prog_name="wayfare", standalone_mode=True)
+    except InvalidInput as error:
+        click.echo(f"wayfare: {error}", err=True)
+        sys.exit(2)
+    except WayfareError as error:
+        click.echo(f"wayfare: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
