@@ -18,6 +18,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from wayfare.domain.streams import sketch
+from wayfare.domain.streams.distinct import Registers
+
 PANE_MS = 60_000
 WINDOW_PANES = 10
 """Flows are summed over this many panes."""
@@ -34,6 +37,45 @@ GAUGE_TOPIC = {
     "requests_opened": "ride-requests",
 }
 """The topic whose partitions each gauge is computed from."""
+
+GAUGE_SOURCE = {
+    "cabs_available": "driver_pings",
+    "cabs_dropping_off": "dropoffs",
+    "trips_started": "driver_pings",
+    "requests_waiting": "waiting",
+    "requests_opened": "ride_requests",
+}
+"""What a city must have (`City.sources`) for a gauge to mean anything; without it the gauge is missing, never zero."""
+
+SEEN = "cabs_seen"
+"""Register of cabs seen, per aligned interval of `SEEN_PANES` panes: every cab counts once in each cell it was in."""
+SEEN_PANES = 10
+
+GAP_PANES = WINDOW_PANES + 2
+"""Most registers closed when time leaps: the pane that was open and the newest of those passed. More would be equal to
+each other and older than any window."""
+
+EXACT_CELLS_MAX = sketch.D * sketch.W * 4 // 12
+"""Past this many non-empty cells a register's exact part (12 bytes a cell) would be larger than its sketch, which then
+serves alone."""
+
+
+def newest_closed_pane(t_ms: int) -> int:
+    """The newest pane that something at `t_ms` (city time) may see: a pane is known from its end on, not before.
+
+    >>> newest_closed_pane(3 * PANE_MS), newest_closed_pane(3 * PANE_MS - 1)
+    (2, 1)
+    """
+    return t_ms // PANE_MS - 1
+
+
+def panes_visible(gauge: str, t_ms: int) -> range:
+    """The archived panes that make a gauge's value at `t_ms`: the newest closed one for a level, WINDOW_PANES for a flow.
+
+    The live window also sees the open pane so far, so training looks at data up to a minute older than serving does.
+    """
+    newest = newest_closed_pane(t_ms)
+    return range(newest + 1 - (1 if gauge in LEVELS else WINDOW_PANES), newest + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +99,8 @@ class PaneRegister:
     total: int
     cells: npt.NDArray[np.int64]
     counts: npt.NDArray[np.uint32]
-    sketch: npt.NDArray[np.uint32] | None = None
-    distinct: npt.NDArray[np.uint8] | None = None
+    sketch: sketch.Table | None = None
+    distinct: Registers | None = None
 
     @property
     def key(self) -> str:

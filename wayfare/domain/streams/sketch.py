@@ -1,0 +1,78 @@
+"""Count-min: how many identities are in a cell, in fixed memory, never too few.
+
+Guarantee (Cormode and Muthukrishnan, "An improved data stream summary: the count-min sketch and its applications",
+J. Algorithms 55, 2005): with N the sum of all counts added, an estimate is never below the truth, and exceeds it by
+more than e * N / W with probability at most exp(-D). A sum over k cells adds k such errors, so areas are read from exact
+counts while those are kept.
+
+Defaults: D = 4 makes a bad cell a 1.8 % event; W = 4096 bounds the error by 0.066 % of the cabs in a partition, and the
+table of 64 KiB stays inside a core's L2 cache. Sketches of equal D and W merge by addition, which is associative and
+commutative, not idempotent.
+
+>>> table = empty()
+>>> add(table, np.array([7, 9]), np.array([3, 4]))
+>>> query(table, np.array([7, 9])).tolist()
+[3, 4]
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+Table = npt.NDArray[np.uint32]
+Hashes = npt.NDArray[np.uint64]
+
+D = 4
+W = 4096
+_SEEDS = np.array([0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0xD6E8FEB86659FD93], np.uint64)
+
+
+def empty(depth: int = D, width: int = W) -> Table:
+    """A table of zeros; `width` is a power of two, `depth` at most the number of seeds."""
+    if width & (width - 1) or not 1 <= depth <= len(_SEEDS):
+        raise ValueError(f"width is a power of two and depth 1 to {len(_SEEDS)}, got {depth} x {width}")
+    return np.zeros((depth, width), np.uint32)
+
+
+def mix(values: npt.ArrayLike, seed: int | np.uint64 = 0) -> Hashes:
+    """A stable 64-bit hash of integers: the finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014)."""
+    v = np.asarray(values).astype(np.uint64) + np.uint64(seed)
+    v = (v ^ (v >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    v = (v ^ (v >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(v ^ (v >> np.uint64(31)), np.uint64)
+
+
+def _columns(table: Table, row: int, cells: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    bits = int(table.shape[1]).bit_length() - 1
+    return (mix(cells, _SEEDS[row]) >> np.uint64(64 - bits)).astype(np.int64)
+
+
+def add(table: Table, cells: npt.ArrayLike, counts: npt.ArrayLike) -> None:
+    """Add `counts[i]` identities to `cells[i]`, in place. Fastest with each cell once (dense counts first)."""
+    weights = np.asarray(counts).astype(np.uint32)
+    for row in range(len(table)):
+        np.add.at(table[row], _columns(table, row, cells), weights)
+
+
+def query(table: Table, cells: npt.ArrayLike) -> npt.NDArray[np.uint32]:
+    """Estimated count of each cell: at least the truth."""
+    estimates = [table[row][_columns(table, row, cells)] for row in range(len(table))]
+    return np.asarray(np.minimum.reduce(estimates), np.uint32)
+
+
+def merge(tables: list[Table]) -> Table:
+    """The sketch of everything that was added to any of the tables."""
+    return np.asarray(np.add.reduce(tables), np.uint32)
+
+
+def promised_error(table: Table) -> float:
+    """The excess that one estimate passes with probability at most exp(-D): e * N / W."""
+    return math.e * float(table[0].sum()) / table.shape[1]
+
+
+def observed_error(table: Table, cells: npt.NDArray[np.int64], counts: npt.NDArray[np.uint32]) -> float:
+    """The largest excess over the exact counts of the cells given; 0 for no cells."""
+    return float(int((query(table, cells) - counts.astype(np.int64)).max())) if len(cells) else 0.0

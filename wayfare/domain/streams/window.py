@@ -1,0 +1,229 @@
+"""The live window as a front end or a training row sees it: counts within a circle, in microseconds.
+
+Counts of all partitions are added into one dense grid per gauge over the city's boundary and a margin; a question is the
+product of a slice of the grid with a remembered cover (`geo.cover.kernel`). Levels come from each partition's newest
+register, flows are summed over the newest WINDOW_PANES panes, the open one included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from wayfare.domain.city import City, Place
+from wayfare.domain.geo.cells import demorton, morton, xy_of_point
+from wayfare.domain.geo.cover import kernel
+from wayfare.domain.streams import sketch
+from wayfare.domain.streams.panes import GAUGE_SOURCE, GAUGE_TOPIC, GAUGES, LEVELS, WINDOW_PANES, PaneRegister
+
+Grid = npt.NDArray[np.float32]
+Cells = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+
+_MARGIN_CELLS = 12
+"""Cells kept around the boundary's box, so that a 5 km circle at the edge sees what lies just outside."""
+
+
+class _Frame:
+    """Where a city's grid lies in the plane of counting cells."""
+
+    def __init__(self, city: City) -> None:
+        west, south, east, north = city.bbox()
+        left, top = xy_of_point(north, west)
+        right, bottom = xy_of_point(south, east)
+        self.x0, self.y0 = left - _MARGIN_CELLS, top - _MARGIN_CELLS
+        self.shape = (bottom - top + 1 + 2 * _MARGIN_CELLS, right - left + 1 + 2 * _MARGIN_CELLS)
+
+    def zeros(self) -> Grid:
+        return np.zeros(self.shape, np.float32)
+
+    def add(self, grid: Grid, cells: npt.NDArray[np.int64], counts: npt.ArrayLike) -> None:
+        """Add counts of distinct cells; those beyond the margin are outside every question and left out."""
+        columns, rows = demorton(cells)
+        columns, rows = columns - self.x0, rows - self.y0
+        inside = (columns >= 0) & (rows >= 0) & (columns < self.shape[1]) & (rows < self.shape[0])
+        grid[rows[inside], columns[inside]] += np.asarray(counts, np.float32)[inside]
+
+    def cells(self) -> npt.NDArray[np.int64]:
+        """Every cell of the grid, row by row."""
+        rows, columns = np.indices(self.shape)
+        return morton(self.x0 + columns.ravel(), self.y0 + rows.ravel())
+
+    def within(self, grid: Grid, place: Place, radius_m: float) -> float:
+        """The area-weighted sum of the grid in a circle; what lies beyond the grid counts as nothing."""
+        x0, y0, weights = kernel(place[0], place[1], radius_m)
+        left, top = x0 - self.x0, y0 - self.y0
+        height, width = weights.shape
+        if left < 0 or top < 0 or left + width > self.shape[1] or top + height > self.shape[0]:
+            cut_top, cut_left = max(0, -top), max(0, -left)
+            weights = weights[cut_top : max(0, self.shape[0] - top), cut_left : max(0, self.shape[1] - left)]
+            left, top = max(0, left), max(0, top)
+            height, width = weights.shape
+        return float(np.vdot(grid[top : top + height, left : left + width], weights))
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """One consistent state of the window; replaced as a whole, so that readers need no lock."""
+
+    grids: Mapping[str, Grid]
+    totals: Mapping[str, int]
+    newest_received_at_ms: int | None
+
+
+class LiveWindow:
+    """A front end's copy of one city's window. One thread calls `update`, any number ask.
+
+    sources: what the city has (default `city.sources`); a gauge without its source is None. partitions: how many
+    partitions each topic has; given, the age of the window is unknown until every one of them has been heard.
+    """
+
+    def __init__(
+        self,
+        city: City,
+        sources: Collection[str] | None = None,
+        partitions: Mapping[str, int] | None = None,
+    ) -> None:
+        has = city.sources if sources is None else frozenset(sources)
+        self._gauges = [gauge for gauge in GAUGES if GAUGE_SOURCE[gauge] in has]
+        self._partitions = {
+            (topic, i)
+            for topic, count in (partitions or {}).items()
+            for i in range(count)
+            if topic in {GAUGE_TOPIC[gauge] for gauge in self._gauges}
+        }
+        self._city = city
+        self._frame = _Frame(city)
+        self._registers: dict[str, dict[tuple[str, int, int], PaneRegister]] = {gauge: {} for gauge in self._gauges}
+        self._log_times: dict[tuple[str, int], int] = {}
+        self._newest_pane = -1
+        self._newest_of: dict[tuple[str, int], int] = {}
+        self._view = _View({}, {}, None)
+
+    def update(self, registers: Iterable[PaneRegister]) -> bool:
+        """Take what the store holds now; False when nothing in it is newer than what is known."""
+        dirty = set()
+        held = [r for r in registers if r.gauge in self._registers and r.city == self._city.id]
+        for register in held:
+            of = (register.topic, register.partition)
+            self._newest_pane = max(self._newest_pane, register.pane)
+            self._newest_of[of] = max(self._newest_of.get(of, register.pane), register.pane)
+            self._log_times[of] = max(self._log_times.get(of, 0), register.log_time_ms)
+        for register in held:
+            known = self._registers[register.gauge]
+            at = (register.topic, register.partition, register.pane)
+            before = known.get(at)
+            if self._is_past(at) or (before is not None and before.covers_offset >= register.covers_offset):
+                continue
+            known[at] = register
+            if before is None or not _same_counts(before, register):
+                dirty.add(register.gauge)
+        if not dirty and self._view.newest_received_at_ms == self._age():
+            return False
+        grids, totals = dict(self._view.grids), dict(self._view.totals)
+        for gauge in dirty:
+            shown = self._shown(gauge)
+            grids[gauge] = self._grid(shown)
+            totals[gauge] = sum(register.total for register in shown)
+        self._view = _View(grids, totals, self._age())
+        return True
+
+    def _age(self) -> int | None:
+        if not self._log_times or not self._partitions <= self._log_times.keys():
+            return None
+        return min(self._log_times.values())
+
+    def _shown(self, gauge: str) -> list[PaneRegister]:
+        """The registers that make up the gauge now; forgets those too old to matter."""
+        known = self._registers[gauge]
+        for at in [at for at in known if self._is_past(at)]:
+            del known[at]
+        if gauge in LEVELS:
+            return [register for at, register in known.items() if at[2] == self._newest_of[at[:2]]]
+        return [register for at, register in known.items() if at[2] > self._newest_pane - WINDOW_PANES]
+
+    def _is_past(self, at: tuple[str, int, int]) -> bool:
+        """True for a pane out of the window, unless it is the last that its partition gave."""
+        return at[2] <= self._newest_pane - WINDOW_PANES and at[2] < self._newest_of[at[:2]]
+
+    def _grid(self, registers: list[PaneRegister]) -> Grid:
+        grid = self._frame.zeros()
+        for register in registers:
+            if register.sketch is not None and not len(register.cells):
+                grid += sketch.query(register.sketch, self._frame.cells()).reshape(grid.shape)
+            else:
+                self._frame.add(grid, register.cells, register.counts)
+        return grid
+
+    @property
+    def newest_received_at_ms(self) -> int | None:
+        """City time up to which the whole window is known: the least over partitions of each one's newest log time."""
+        return self._view.newest_received_at_ms
+
+    def within(self, gauge: str, place: Place, radius_m: float) -> float | None:
+        """Area-weighted count within a circle; None when the city has no source for the gauge, or nothing is known."""
+        grid = self._view.grids.get(gauge)
+        return None if grid is None else self._frame.within(grid, place, radius_m)
+
+    def level_total(self, gauge: str) -> int | None:
+        """The count over the whole city, cells outside the grid included; None as for `within`."""
+        return self._view.totals.get(gauge)
+
+    def cells(self, gauge: str) -> Cells:
+        """The non-empty cells of the grid, sorted, and their counts."""
+        return _cells(self._frame, self._view.grids.get(gauge))
+
+
+class ArchivedWindow:
+    """The window as it was at some moment, from archived panes: what a training row may see."""
+
+    def __init__(self, frame: _Frame, grids: Mapping[str, Grid]) -> None:
+        self._frame = frame
+        self._grids = grids
+
+    @classmethod
+    def from_counts(
+        cls, counts: Mapping[str, tuple[npt.NDArray[np.int64], npt.ArrayLike]], city: City
+    ) -> ArchivedWindow:
+        """From (cells, counts) per gauge, already added over partitions and, for flows, over their panes.
+
+        A gauge that is not given, or whose source the city lacks, is missing.
+        """
+        frame = _Frame(city)
+        grids = {}
+        for gauge, (cells, numbers) in counts.items():
+            if GAUGE_SOURCE[gauge] in city.sources:
+                distinct, where = np.unique(np.asarray(cells, np.int64), return_inverse=True)
+                grids[gauge] = frame.zeros()
+                frame.add(grids[gauge], distinct, np.bincount(where, np.asarray(numbers), len(distinct)))
+        return cls(frame, grids)
+
+    def within(self, gauge: str, place: Place, radius_m: float) -> float | None:
+        """As `LiveWindow.within`: the same rule over the same grid."""
+        grid = self._grids.get(gauge)
+        return None if grid is None else self._frame.within(grid, place, radius_m)
+
+    def cells(self, gauge: str) -> Cells:
+        """The non-empty cells, sorted, and their counts."""
+        return _cells(self._frame, self._grids.get(gauge))
+
+
+def _same_counts(a: PaneRegister, b: PaneRegister) -> bool:
+    return (
+        a.total == b.total
+        and np.array_equal(a.cells, b.cells)
+        and np.array_equal(a.counts, b.counts)
+        and (a.sketch is None) == (b.sketch is None)
+        and (a.sketch is None or b.sketch is None or np.array_equal(a.sketch, b.sketch))
+    )
+
+
+def _cells(frame: _Frame, grid: Grid | None) -> Cells:
+    if grid is None:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    rows, columns = np.nonzero(grid)
+    found = morton(frame.x0 + columns, frame.y0 + rows)
+    order = np.argsort(found)
+    return found[order], np.asarray(np.rint(grid[rows, columns][order]), np.int64)
