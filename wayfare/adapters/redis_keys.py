@@ -46,7 +46,7 @@ CELLS = Key(
 )
 SURGE_MAP = Key("wf:{%s}:surge-map", "string", "JSON of the surge map and its tick", "pricing_api lease holder", 600)
 SURGE_LEASE = Key("wf:{%s}:surge-lease", "string", "id of the process that computes the surge map", "pricing_api", 3)
-SURGE_CAP = Key("wf:{%s}:surge-cap", "string", "JSON of the operator cap in force", "pricing_api", None)
+SURGE_CAP = Key("wf:{%s}:surge-cap", "string", "JSON of the operator caps that run", "pricing_api", None)
 IDEMPOTENCY = Key(
     "wf:{%s}:idempotency:%s", "string", "JSON of body hash and answer of one Idempotency-Key", "pricing_api", 86_400
 )

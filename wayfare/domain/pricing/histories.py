@@ -6,32 +6,21 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from wayfare.domain.breaker import Breaker
 from wayfare.domain.errors import StoreUnavailable
 from wayfare.domain.features.inputs import RiderHistory
-
-
-class RiderHistories(Protocol):
-    """One place where riders' aggregates of the last daily batch are kept."""
-
-    def read(self, city: str, rider_id: str, timeout_s: float) -> RiderHistory | None:
-        """The rider's history; None when the place does not know the rider; StoreUnavailable when it cannot answer."""
+from wayfare.domain.features.stores import RiderStore
 
 
 @dataclass(frozen=True)
 class HistorySource:
-    """A place to ask. complete: one that knows every rider who ever booked, so that not knowing one means zero.
-
-    timeout_s: longest that one question may take.
-    """
+    """A place to ask. timeout_s: longest that one question may take."""
 
     name: str
-    store: RiderHistories
+    store: RiderStore
     breaker: Breaker
     timeout_s: float
-    complete: bool
 
 
 class LayeredHistories:
@@ -40,13 +29,11 @@ class LayeredHistories:
     def __init__(
         self,
         sources: Sequence[HistorySource],
-        days_seen: int,
         keep_s: float,
         keep_most: int,
         monotonic_s: Callable[[], float],
     ) -> None:
         self._sources = sources
-        self._nobody = RiderHistory(0, days_seen)
         self._keep_s = keep_s
         self._keep_most = keep_most
         self._monotonic_s = monotonic_s
@@ -54,10 +41,7 @@ class LayeredHistories:
         self._kept: OrderedDict[tuple[str, str], tuple[float, RiderHistory]] = OrderedDict()
 
     def read(self, city: str, rider_id: str, budget_s: float) -> tuple[RiderHistory | None, str | None]:
-        """The history, and None; or None, and what failed, as `degraded` tells it.
-
-        A rider that a complete source does not know has zero bookings, which is knowledge and no failure.
-        """
+        """The history, and None; or None, and what failed, as `degraded` tells it."""
         started = self._monotonic_s()
         key = (city, rider_id)
         kept = self._kept.get(key)
@@ -76,11 +60,11 @@ class LayeredHistories:
                 failed.append(source.name)
                 continue
             source.breaker.succeeded()
-            if found is None and source.complete:
-                found = self._nobody
             if found is not None:
                 self._keep(key, found, started)
                 return found, None
+        if not failed:
+            return None, "rider_history: no daily batch is loaded, treated as missing"
         return None, f"rider_history: {' and '.join(failed)} unavailable, treated as missing"
 
     def _keep(self, key: tuple[str, str], history: RiderHistory, now: float) -> None:

@@ -7,17 +7,14 @@ of the cell and hour, learned from history and carried by the artifact; 4. the c
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from wayfare.domain.errors import ModelUnavailable
 from wayfare.domain.pricing.surge import LEVELS, capped, decode
 
 LAST_MULTIPLIER_MS = 60_000
 """A cell's last multiplier older than this is not used."""
-_ROUNDING = 1e-6
 
 
 class Priors(Protocol):
@@ -50,25 +47,8 @@ class Surge:
     degraded: tuple[str, ...] = ()
 
 
-def checked(at_least: Sequence[float]) -> tuple[float, ...]:
-    """The model's answer for one trip, rounding smoothed away; ModelUnavailable when it makes no sense."""
-    values = [float(value) for value in at_least]
-    if len(values) != len(LEVELS):
-        raise ModelUnavailable(f"model: the answer must have {len(LEVELS)} outputs, got {len(values)}")
-    lowest = 1.0
-    sensible = []
-    for value in values:
-        if not math.isfinite(value) or not -_ROUNDING <= value <= lowest + _ROUNDING:
-            raise ModelUnavailable(f"model: outputs must fall from at most 1 to at least 0, got {values}")
-        lowest = min(max(value, 0.0), lowest)
-        sensible.append(lowest)
-    if sensible[0] < 1.0 - 1e-3:
-        raise ModelUnavailable(f"model: the first output must be 1, got {values[0]}")
-    return tuple(sensible)
-
-
 def from_model(at_least: tuple[float, ...], cap: float) -> Surge:
-    """The multiplier that the model's checked answer means, under a cap."""
+    """The multiplier that the model's answer means, under a cap."""
     uncapped = decode(at_least)
     return Surge(capped(uncapped, cap), uncapped, at_least, "model")
 

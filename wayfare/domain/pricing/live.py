@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from wayfare.domain.city import City, Place
 from wayfare.domain.features.inputs import Weather
+from wayfare.domain.features.stores import CellFeatures
 from wayfare.domain.geo.cells import center, distance_m_point
 from wayfare.domain.models.surge_bundle import SurgeBundle
 from wayfare.domain.pricing.caps import SurgeCap
@@ -41,14 +42,6 @@ class WindowCopy(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class KnownCell:
-    """What the daily batch knows of a level-16 cell: its kind of place and where its median trip goes."""
-
-    place_kind: str | None
-    dropoff: Place | None
-
-
-@dataclass(frozen=True, slots=True)
 class Observed:
     """The newest weather observation of a level-16 cell, at t_ms on the city's clock."""
 
@@ -70,19 +63,21 @@ class LoadedModel:
 
 @dataclass(frozen=True, slots=True)
 class LiveParts:
-    """What is shared of a city beside its window; None where the part was not asked for."""
+    """What front ends share of a city beside its window. surge_map: None when none was computed lately."""
 
     surge_map: SurgeMap | None
-    caps: Sequence[SurgeCap]
-    weather: Sequence[Observed]
-    cells: Mapping[int, KnownCell] | None
+    caps: tuple[SurgeCap, ...]
+    weather: tuple[Observed, ...]
 
 
 class LiveStore(Protocol):
-    """Where front ends find the shared parts."""
+    """Where front ends find the shared parts. Methods raise StoreUnavailable when it does not answer."""
 
-    def read(self, city: str, with_cells: bool) -> LiveParts:
-        """All parts in one round trip; StoreUnavailable when the store does not answer."""
+    def read(self, city: str) -> LiveParts:
+        """All parts in one round trip."""
+
+    def share_caps(self, city: str, caps: Sequence[SurgeCap]) -> None:
+        """Let every front end know the caps that run."""
 
 
 @dataclass
@@ -94,7 +89,7 @@ class CityLive:
     surge_map: SurgeMap | None = None
     caps: tuple[SurgeCap, ...] = ()
     weather: tuple[Observed, ...] = ()
-    cells: Mapping[int, KnownCell] = field(default_factory=dict)
+    cells: Mapping[int, CellFeatures] = field(default_factory=dict)
     model: LoadedModel | None = None
     last: dict[int, LastMultiplier] = field(default_factory=dict)
 

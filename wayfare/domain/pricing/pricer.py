@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+
+import numpy as np
 
 from wayfare.domain.breaker import Breaker
 from wayfare.domain.city import City, Place
 from wayfare.domain.errors import ModelUnavailable
 from wayfare.domain.features.inputs import RiderHistory, SurgeInputs, Weather
 from wayfare.domain.geo.cells import cell_of_point
+from wayfare.domain.models.predictor import Predictor
 from wayfare.domain.pricing.caps import SurgeCap, in_force, limit
-from wayfare.domain.pricing.ladder import LastMultiplier, Surge, checked, from_model, without_model
+from wayfare.domain.pricing.ladder import LastMultiplier, Surge, from_model, without_model
 from wayfare.domain.pricing.live import CityLive, LoadedModel
-
-
-class Predictor(Protocol):
-    """The model server."""
-
-    def predict(
-        self, model: str, version: int, rows: Sequence[Sequence[float]], timeout_s: float
-    ) -> Sequence[Sequence[float]]:
-        """`at_least` of each row of features; ModelUnavailable when there is no answer in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +96,12 @@ class Pricer:
         if not self.breaker.allows():
             raise ModelUnavailable("model: left alone after repeated failures")
         try:
-            answers = self.predictor.predict(model.name, model.version, rows, budget_s)
-            if len(answers) != len(rows):
-                raise ModelUnavailable(f"{len(rows)} answers were due, got {len(answers)}")
-            found = [checked(answer) for answer in answers]
+            answers = self.predictor.predict(model.name, model.version, np.asarray(rows, np.float32), budget_s)
         except ModelUnavailable as error:
             self.breaker.failed()
-            said = str(error)
-            raise ModelUnavailable(said if said.startswith("model: ") else f"model: {said}") from error
+            raise ModelUnavailable(f"model: {error}") from error
         self.breaker.succeeded()
-        return found
+        return [tuple(answer) for answer in answers.tolist()]
 
     def inputs(
         self, city: City, live: CityLive, model: LoadedModel, trip: Trip, now: Moment
@@ -170,4 +159,4 @@ def sourceless(city: City, model: LoadedModel) -> tuple[str, ...]:
 def median_trip(city: City, live: CityLive, pickup: Place) -> Trip:
     """The trip that the surge map prices: to where trips from this cell usually go, else to the city's centre."""
     known = live.cells.get(cell_of_point(*pickup))
-    return Trip(pickup, city.center if known is None or known.dropoff is None else known.dropoff, None)
+    return Trip(pickup, city.center if known is None or known.median_dropoff is None else known.median_dropoff, None)

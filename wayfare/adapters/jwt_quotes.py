@@ -1,0 +1,165 @@
+"""Quote tokens: Ed25519 JWTs (RFC 8037) by the private keys `<kid>.pem` of a folder.
+
+The key whose file is newest signs; the one before it is accepted until every quote it may have signed has ended. The folder is
+looked at again when a token names a key that is not known, and every `LOOK_AGAIN_S` otherwise.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from wayfare.domain.city import Place
+from wayfare.domain.errors import Forged, Unavailable
+from wayfare.domain.ids import is_id
+from wayfare.domain.pricing.quote import LockedQuote
+
+ISSUER = "wayfare"
+AUDIENCE = "wayfare-quote"
+LOOK_AGAIN_S = 1.0
+MAX_TOKEN = 4096
+_ALGORITHM = "EdDSA"
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    kid: str
+    private: Ed25519PrivateKey
+    public: Ed25519PublicKey
+    made_ms: int
+
+
+class JwtQuotes:
+    """`QuoteLock` by the keys of a folder. life_s: how long a quote lives, and so how long the previous key counts."""
+
+    def __init__(self, folder: pathlib.Path, life_s: float, monotonic_s: Callable[[], float] = time.monotonic) -> None:
+        self._folder = folder
+        self._life_ms = round(life_s * 1000)
+        self._monotonic_s = monotonic_s
+        self._lock = threading.Lock()
+        self._stamp: tuple[tuple[str, int, int], ...] = ()
+        self._looked_at = -LOOK_AGAIN_S
+        self._keys: tuple[_Key, ...] = ()
+        self.problem: str | None = None
+
+    def lock(self, quote: LockedQuote, now_ms: int) -> str:
+        """A token signed by the newest key; Unavailable when there is none."""
+        keys = self._current(at_once=False)
+        if not keys:
+            raise Unavailable(self.problem or f"there is no key to sign quotes with, got an empty {self._folder}")
+        claims = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "jti": quote.quote_id,
+            "sub": quote.rider_id,
+            "city": quote.city,
+            "ride": quote.ride_type,
+            "from": quote.pickup,
+            "to": quote.dropoff,
+            "minor": quote.price_minor,
+            "cur": quote.currency,
+            "x": quote.multiplier,
+            "by": quote.price_source,
+            "iat": now_ms / 1000,
+            # In milliseconds, so that the token ends at the very moment that the quote names.
+            "exp": quote.expires_at_ms / 1000,
+        }
+        if quote.rider_id is None:
+            del claims["sub"]
+        return jwt.encode(claims, keys[0].private, algorithm=_ALGORITHM, headers={"kid": keys[0].kid})
+
+    def open(self, token: str, now_ms: int) -> LockedQuote:
+        """The quote of a token; Forged for anything that a key which still counts did not sign as it is."""
+        if len(token) > MAX_TOKEN or not token.isascii():
+            raise Forged(f"this is not a quote token, got {len(token)} characters")
+        try:
+            kid = jwt.get_unverified_header(token).get("kid")
+        except jwt.InvalidTokenError as error:
+            raise Forged(f"this is not a quote token, got {token[:16]!r}...") from error
+        key = self._key(kid, now_ms)
+        try:
+            claims = jwt.decode(
+                token,
+                key.public,
+                algorithms=[_ALGORITHM],
+                issuer=ISSUER,
+                audience=AUDIENCE,
+                options={"require": ["iss", "aud", "exp", "jti"], "verify_exp": False, "verify_iat": False},
+            )
+        except jwt.InvalidTokenError as error:
+            raise Forged(f"the quote token was altered or not made here, got {type(error).__name__}") from error
+        return _quote(claims)
+
+    def _key(self, kid: Any, now_ms: int) -> _Key:
+        found = self._find(kid, self._current(at_once=False), now_ms) or self._find(kid, self._current(True), now_ms)
+        if found is None:
+            if not self._keys and self.problem:
+                raise Unavailable(self.problem)
+            raise Forged(f"the quote token was signed by a key that does not count here, got {str(kid)[:64]!r}")
+        return found
+
+    def _find(self, kid: Any, keys: tuple[_Key, ...], now_ms: int) -> _Key | None:
+        for position, key in enumerate(keys):
+            if key.kid == kid:
+                return key if position == 0 or now_ms <= keys[0].made_ms + self._life_ms else None
+        return None
+
+    def _current(self, at_once: bool) -> tuple[_Key, ...]:
+        """The keys of the folder, newest first."""
+        now = self._monotonic_s()
+        if self._keys and not at_once and now < self._looked_at + LOOK_AGAIN_S:
+            return self._keys
+        with self._lock:
+            self._looked_at = now
+            try:
+                files = sorted(
+                    (path for path in self._folder.glob("*.pem") if is_id(path.stem)),
+                    key=lambda path: (-path.stat().st_mtime_ns, path.name),
+                )
+                stamp = tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in files)
+                if stamp != self._stamp or not self._keys:
+                    self._keys = tuple(_read(path) for path in files)
+                    self._stamp = stamp
+                    self.problem = (
+                        None if files else f"there is no key to sign quotes with, got an empty {self._folder}"
+                    )
+            except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
+                # Whatever was read last stays in force: a half-written key must not stop bookings.
+                self.problem = f"the keys of quotes cannot be read: {error}, got {self._folder}"
+            return self._keys
+
+
+def _read(path: pathlib.Path) -> _Key:
+    private = load_pem_private_key(path.read_bytes(), password=None)
+    if not isinstance(private, Ed25519PrivateKey):
+        raise ValueError(f"a key of quotes is Ed25519, got {type(private).__name__} in {path.name}")
+    return _Key(path.stem, private, private.public_key(), path.stat().st_mtime_ns // 1_000_000)
+
+
+def _quote(claims: dict[str, Any]) -> LockedQuote:
+    """Claims that we signed are of our own form; an older form than today's is not a quote any more."""
+    try:
+        return LockedQuote(
+            quote_id=claims["jti"],
+            rider_id=claims.get("sub"),
+            city=claims["city"],
+            ride_type=claims["ride"],
+            pickup=Place(*claims["from"]),
+            dropoff=Place(*claims["to"]),
+            price_minor=claims["minor"],
+            currency=claims["cur"],
+            multiplier=claims["x"],
+            price_source=claims["by"],
+            expires_at_ms=round(claims["exp"] * 1000),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise Forged(f"the quote token is of another form than today's, got {sorted(claims)}") from error
