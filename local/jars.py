@@ -7,8 +7,11 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
+
+from local.layout import default_cache
 
 SERVERS = pathlib.Path(__file__).parent / "servers"
 
@@ -79,3 +82,18 @@ def fetch(server: str, cache: pathlib.Path, say: Callable[[str], None] = lambda 
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return final
+
+
+def main() -> int:
+    """Fetch the jars of every server that runs on Java, as set-up does."""
+    try:
+        for server in ("kafka", "cassandra"):
+            fetch(server, default_cache(), lambda line: print(f"set-up: {line}", flush=True))
+    except JarsInvalid as error:
+        print(f"set-up: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

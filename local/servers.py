@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from local import jars
+from local import jars, java
 from local.layout import Layout
 
 TEMPLATES = pathlib.Path(__file__).parent / "servers"
@@ -67,14 +67,21 @@ def render(server: str, layout: Layout, ports: Mapping[str, int], jar_folder: pa
 
 def _java(server: str, configuration: pathlib.Path, jar_folder: pathlib.Path, *main: str) -> tuple[str, ...]:
     # A file of arguments, because sixty options make a command line that nobody can read in a process list.
-    return (executable("java"), f"@{configuration / 'jvm.options'}", "-cp", f"{configuration}:{jar_folder}/*", *main)
+    return (_java_17(), f"@{configuration / 'jvm.options'}", "-cp", f"{configuration}:{jar_folder}/*", *main)
+
+
+def _java_17() -> str:
+    found = java.find()
+    if found is None:
+        raise ServerUnusable("Java 17 is needed: run local/setup.sh, got none in $JAVA_HOME, the path or /usr/lib/jvm")
+    return found
 
 
 def executable(name: str) -> str:
     """The full path of a program; ServerUnusable says how to get it."""
     found = shutil.which(name)
     if found is None:
-        raise ServerUnusable(f"{name} is needed and not installed: run `make demo` or local/prerequisites.sh, got none")
+        raise ServerUnusable(f"{name} is needed and not installed: run local/setup.sh, got none")
     return found
 
 
