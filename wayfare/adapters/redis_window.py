@@ -138,7 +138,7 @@ class RedisWindow:
             arguments += (status.field, json.dumps(value))
         with _errors("written"):
             before = self._put_json(keys=[redis_keys.of(redis_keys.INGEST, city)], args=arguments)  # type: ignore[arg-type]
-        return [int(text) if text else None for text in before]  # type: ignore[union-attr]
+        return [int(text) if text else None for text in before]
 
     def put_weather(self, city: str, newest: Mapping[str, Mapping[str, float]]) -> None:
         """Store the newest observation of each quadkey, by its `t_ms`."""

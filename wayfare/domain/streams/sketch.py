@@ -70,9 +70,13 @@ def merge(tables: list[Table]) -> Table:
 
 def promised_error(table: Table) -> float:
     """The excess that one estimate passes with probability at most exp(-D): e * N / W."""
-    return math.e * float(table[0].sum()) / table.shape[1]
+    added: int = table[0].sum(dtype=np.int64).item()
+    return math.e * added / int(table.shape[1])
 
 
 def observed_error(table: Table, cells: npt.NDArray[np.int64], counts: npt.NDArray[np.uint32]) -> float:
     """The largest excess over the exact counts of the cells given; 0 for no cells."""
-    return float(int((query(table, cells) - counts.astype(np.int64)).max())) if len(cells) else 0.0
+    if not len(cells):
+        return 0.0
+    excess = query(table, cells).astype(np.int64) - counts.astype(np.int64)
+    return float(excess.max())

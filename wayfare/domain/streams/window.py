@@ -29,12 +29,23 @@ _MARGIN_CELLS = 12
 class _Frame:
     """Where a city's grid lies in the plane of counting cells."""
 
-    def __init__(self, city: City) -> None:
-        west, south, east, north = city.bbox()
-        left, top = xy_of_point(north, west)
-        right, bottom = xy_of_point(south, east)
+    def __init__(self, left: int, top: int, right: int, bottom: int) -> None:
         self.x0, self.y0 = left - _MARGIN_CELLS, top - _MARGIN_CELLS
         self.shape = (bottom - top + 1 + 2 * _MARGIN_CELLS, right - left + 1 + 2 * _MARGIN_CELLS)
+
+    @classmethod
+    def of_city(cls, city: City) -> _Frame:
+        """The box of the city's boundary."""
+        west, south, east, north = city.bbox()
+        return cls(*xy_of_point(north, west), *xy_of_point(south, east))
+
+    @classmethod
+    def of_cells(cls, cells: npt.NDArray[np.int64]) -> _Frame:
+        """The box of some cells."""
+        if not len(cells):
+            return cls(0, 0, 0, 0)
+        columns, rows = demorton(cells)
+        return cls(int(columns.min()), int(rows.min()), int(columns.max()), int(rows.max()))
 
     def zeros(self) -> Grid:
         return np.zeros(self.shape, np.float32)
@@ -95,7 +106,7 @@ class LiveWindow:
             if topic in {GAUGE_TOPIC[gauge] for gauge in self._gauges}
         }
         self._city = city
-        self._frame = _Frame(city)
+        self._frame = _Frame.of_city(city)
         self._registers: dict[str, dict[tuple[str, int, int], PaneRegister]] = {gauge: {} for gauge in self._gauges}
         self._log_times: dict[tuple[str, int], int] = {}
         self._newest_pane = -1
@@ -185,16 +196,21 @@ class ArchivedWindow:
 
     @classmethod
     def from_counts(
-        cls, counts: Mapping[str, tuple[npt.NDArray[np.int64], npt.ArrayLike]], city: City
+        cls, counts: Mapping[str, tuple[npt.NDArray[np.int64], npt.ArrayLike]], city: City | None = None
     ) -> ArchivedWindow:
         """From (cells, counts) per gauge, already added over partitions and, for flows, over their panes.
 
-        A gauge that is not given, or whose source the city lacks, is missing.
+        A gauge that is not given, or whose source the city lacks, is missing. Without a city every gauge given counts,
+        and the grid is as large as its cells.
         """
-        frame = _Frame(city)
+        if city is None:
+            parts = [np.asarray(cells, np.int64) for cells, _numbers in counts.values()]
+            frame = _Frame.of_cells(np.concatenate(parts) if parts else np.zeros(0, np.int64))
+        else:
+            frame = _Frame.of_city(city)
         grids = {}
         for gauge, (cells, numbers) in counts.items():
-            if GAUGE_SOURCE[gauge] in city.sources:
+            if city is None or GAUGE_SOURCE[gauge] in city.sources:
                 distinct, where = np.unique(np.asarray(cells, np.int64), return_inverse=True)
                 grids[gauge] = frame.zeros()
                 frame.add(grids[gauge], distinct, np.bincount(where, np.asarray(numbers), len(distinct)))
