@@ -33,6 +33,7 @@ def definition_hash(*definitions: Any, package: str = "wayfare.domain") -> str:
 
 def _hash(value: Any, package: str, outer: tuple[str, ...]) -> str:
     """Hash of one definition or constant; a definition met again inside itself counts by its name."""
+    value = inspect.unwrap(value) if callable(value) else value
     if not isinstance(value, types.FunctionType | type):
         return _constant(value)
     name = f"{value.__module__}.{value.__qualname__}"

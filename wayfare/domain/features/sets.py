@@ -14,8 +14,10 @@ from typing import Any, Literal
 from wayfare.domain.features import moment, places, rider, supply, trip, weather
 from wayfare.domain.features.definition import definition_hash
 from wayfare.domain.features.inputs import SurgeInputs
+from wayfare.domain.geo.cover import kernel
 from wayfare.domain.geo.quadtree import QuadTree
 from wayfare.domain.geo.travel import TravelTable
+from wayfare.domain.streams import window
 
 Kind = Literal["number", "hour", "weekday", "leaf", "place_kind"]
 """How a network encodes a feature: standardised number, cyclic hour, or a category."""
@@ -46,15 +48,17 @@ class Feature:
 
 _DISTANCE = (TravelTable.distance_m, TravelTable._at)
 
+_WITHIN = (kernel, window.LiveWindow.within, window.ArchivedWindow.within, window._Frame.within)
+
 SURGE: tuple[Feature, ...] = (
     Feature(trip.est_distance_m, relies_on=_DISTANCE),
     Feature(trip.est_duration_s, relies_on=(TravelTable.duration_s, *_DISTANCE)),
     Feature(trip.est_wait_s, relies_on=(TravelTable.wait_s, TravelTable._at)),
     Feature(places.pickup_leaf, "leaf", relies_on=(QuadTree.leaf,)),
     Feature(places.dropoff_leaf, "leaf", relies_on=(QuadTree.leaf,)),
-    Feature(supply.cabs_available_5km, source="driver_pings"),
-    Feature(supply.cabs_dropping_off_5km, source="dropoffs"),
-    Feature(supply.requests_waiting_5km, source="waiting"),
+    Feature(supply.cabs_available_5km, source="driver_pings", relies_on=_WITHIN),
+    Feature(supply.cabs_dropping_off_5km, source="dropoffs", relies_on=_WITHIN),
+    Feature(supply.requests_waiting_5km, source="waiting", relies_on=_WITHIN),
     Feature(moment.hour_local, "hour"),
     Feature(moment.weekday_local, "weekday"),
     Feature(rider.rider_bookings_30d, source="riders"),

@@ -15,14 +15,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from wayfare.domain.city import Place
+from wayfare.domain.city import City, Place
 from wayfare.domain.errors import ArtifactRefused
-from wayfare.domain.features.inputs import RiderHistory, SurgeInputs, Travel, Tree, Weather, WindowView
+from wayfare.domain.features.inputs import RiderHistory, SurgeInputs, Travel, Tree, Weather
+from wayfare.domain.streams.window import ArchivedWindow
 
-TOLERANCE = 1e-9
-"""Relative: mathematical libraries of two machines may differ in the last bits of a sine."""
+TOLERANCE = 1e-5
+"""Relative: sums of single precision on two kinds of processor differ in their last bits."""
 
-Counts = Mapping[str, tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]]
+Counts = Mapping[str, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]
+"""Cells and their counts, by gauge."""
 
 
 def to_row(
@@ -56,7 +58,7 @@ def to_row(
     }
 
 
-def inputs_of(row: Mapping[str, Any], travel: Travel, tree: Tree) -> SurgeInputs:
+def inputs_of(row: Mapping[str, Any], travel: Travel, tree: Tree, city: City) -> SurgeInputs:
     """The inputs that a golden row describes."""
     request, context = row["request"], row["context"]
     window, rider, weather = context["window"], context["rider"], context["weather"]
@@ -67,7 +69,7 @@ def inputs_of(row: Mapping[str, Any], travel: Travel, tree: Tree) -> SurgeInputs
         local_weekday=context["local_weekday"],
         travel=travel,
         tree=tree,
-        window=None if window is None else _window(window),
+        window=None if window is None else _window(window, city),
         rider=None
         if rider is None
         else RiderHistory(
@@ -81,14 +83,13 @@ def inputs_of(row: Mapping[str, Any], travel: Travel, tree: Tree) -> SurgeInputs
     )
 
 
-def _window(counts: Mapping[str, Any]) -> WindowView:
-    from wayfare.domain.streams.window import ArchivedWindow
-
+def _window(counts: Mapping[str, Any], city: City) -> ArchivedWindow:
     return ArchivedWindow.from_counts(
         {
-            gauge: (np.asarray(held["cells"], np.int64), np.asarray(held["counts"], np.uint32))
+            gauge: (np.asarray(held["cells"], np.int64), np.asarray(held["counts"], np.int64))
             for gauge, held in counts.items()
-        }
+        },
+        city,
     )
 
 

@@ -13,7 +13,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wayfare.domain.errors import ArtifactRefused
+from wayfare.domain.city import City, city_from_json, city_to_json
+from wayfare.domain.errors import ArtifactRefused, InvalidInput
 from wayfare.domain.features.inputs import SurgeInputs
 from wayfare.domain.features.sets import SURGE, Feature, vector
 from wayfare.domain.geo import quadtree, travel
@@ -86,11 +87,12 @@ def hash_of(described: Sequence[Mapping[str, Any]]) -> str:
     return hashlib.sha256(json.dumps(essence).encode()).hexdigest()[:16]
 
 
-def features_file(city: str, tree_version: str, described: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def features_file(city: City, tree_version: str, described: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The content of `features.json`."""
     return {
         "schema": SCHEMA,
-        "city": city,
+        # The clock belongs to an installation, not to the model.
+        "city": city_to_json(city) | {"clock": None},
         "tree": tree_version,
         "hash": hash_of(described),
         "features": [dict(feature) for feature in described],
@@ -117,8 +119,9 @@ def load_surge_bundle(read: Callable[[str], bytes]) -> SurgeBundle:
             )
     if listed["hash"] != hash_of(listed["features"]):
         raise ArtifactRefused(f"features.json does not have the hash that it names, got {listed['hash']}")
+    city = _city(listed["city"])
     bundle = SurgeBundle(
-        city=listed["city"],
+        city=city.id,
         features=features,
         features_hash=listed["hash"],
         tree=quadtree.from_npz(read("tree.npz")),
@@ -126,7 +129,7 @@ def load_surge_bundle(read: Callable[[str], bytes]) -> SurgeBundle:
         travel=travel.from_npz(read("travel.npz")),
         priors=priors_file.from_json(read("priors.json")),
     )
-    _check_golden(bundle, read("golden.json"))
+    _check_golden(bundle, city, read("golden.json"))
     return bundle
 
 
@@ -135,7 +138,7 @@ def _read_features(data: bytes) -> dict[str, Any]:
         listed = json.loads(data)
         if listed["schema"] != SCHEMA:
             raise ArtifactRefused(f"features.json must have schema {SCHEMA}, got {listed['schema']!r}")
-        if not listed["features"] or not all(isinstance(listed[key], str) for key in ("city", "tree", "hash")):
+        if not listed["features"] or not all(isinstance(listed[key], str) for key in ("tree", "hash")):
             raise ArtifactRefused(f"features.json names city, tree, hash and features, got {sorted(listed)}")
         for entry in listed["features"]:
             _ = entry["name"], entry["kind"], entry["hash"]
@@ -145,10 +148,17 @@ def _read_features(data: bytes) -> dict[str, Any]:
     return listed
 
 
-def _check_golden(bundle: SurgeBundle, data: bytes) -> None:
+def _city(raw: Any) -> City:
+    try:
+        return city_from_json(raw)
+    except (InvalidInput, TypeError, AttributeError) as error:
+        raise ArtifactRefused(f"features.json does not describe its city: {error}") from error
+
+
+def _check_golden(bundle: SurgeBundle, city: City, data: bytes) -> None:
     for number, row in enumerate(read_rows(data)):
         try:
-            expected, inputs = features_of(row), inputs_of(row, bundle.travel, bundle.tree)
+            expected, inputs = features_of(row), inputs_of(row, bundle.travel, bundle.tree, city)
             difference = first_difference(bundle.feature_names, expected, bundle.vector(inputs))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ArtifactRefused(f"row {number} of golden.json cannot be read: {error!r}", "golden") from error
