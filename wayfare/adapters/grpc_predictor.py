@@ -91,7 +91,12 @@ class GrpcPredictor:
                 return {}
             raise
         names = protos.ModelVersionStatus.State
-        return {each.version: names.Name(each.state) for each in answer.model_version_status}
+        return {
+            each.version: f"FAILED: {each.status.error_message:.300}"
+            if each.status.error_code
+            else names.Name(each.state)
+            for each in answer.model_version_status
+        }
 
     def close(self) -> None:
         """Close the channel; a later call opens another."""

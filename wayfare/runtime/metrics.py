@@ -65,3 +65,16 @@ PREDICT_SECONDS = Histogram(
 )
 MODEL_VERSION = Gauge("wayfare_model_version", "Version of the model in use.", ["model", "label"])
 ARTIFACTS_REFUSED = Counter("wayfare_artifacts_refused_total", "Artifacts refused, by reason.", ["model", "reason"])
+ARTIFACTS_PUBLISHED = Counter("wayfare_artifacts_published_total", "Versions verified, served and labelled.", ["model"])
+
+MODEL_CALLS = Counter("wayfare_model_server_calls_total", "gRPC calls answered.", ["model", "call", "code"])
+MODEL_CALL_SECONDS = Histogram(
+    "wayfare_model_server_call_seconds",
+    "Time to answer a gRPC call inside the model server.",
+    ["model", "call"],
+    buckets=(0.0001, 0.00025, 0.0005, *_LATENCY),
+)
+MODEL_BATCH_ROWS = Histogram(
+    "wayfare_model_server_batch_rows", "Rows computed together.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+)
+MODEL_VERSIONS = Gauge("wayfare_model_server_versions", "Versions known, by state.", ["model", "state"])

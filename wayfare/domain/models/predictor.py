@@ -30,8 +30,8 @@ class Predictor(Protocol):
         """
 
     def states(self, model: str, timeout_s: float) -> dict[int, str]:
-        """State of each version that the server knows: START, LOADING, AVAILABLE, UNLOADING or END; empty for an
-        unknown model. ModelUnavailable when the server does not answer."""
+        """State of each version that the server knows: START, LOADING, AVAILABLE, UNLOADING, END, or `FAILED: why` for
+        one that it could not load; empty for an unknown model. ModelUnavailable when the server does not answer."""
 
 
 def checked_rows(rows: Any) -> Rows:

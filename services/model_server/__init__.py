@@ -1,0 +1,1 @@
+"""Serves SavedModels by TensorFlow Serving's protocol where its own image cannot run."""
