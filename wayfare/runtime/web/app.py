@@ -25,7 +25,7 @@ from wayfare.runtime.deadline import Deadline
 from wayfare.runtime.metrics import EXCEPTIONS
 from wayfare.runtime.web import idempotency, observe, problems
 from wayfare.runtime.web.auth import authenticate, authorize
-from wayfare.runtime.web.body import MAX_BYTES, read_json
+from wayfare.runtime.web.body import read_json
 from wayfare.runtime.web.problems import Refusal
 from wayfare.runtime.web.rate_limit import RateLimit, retry_after
 from wayfare.runtime.web.routes import Answer, Call, Route
@@ -114,7 +114,6 @@ def create_app(
     limit = RateLimit(rate_per_second, rate_burst)
     edge = Edge(name, every, verifier, limit, store, deadline_seconds)
     app = Flask(name, static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BYTES
     app.url_map.merge_slashes = False
     app.url_map.converters["id"] = _IdConverter
     app.extensions["wayfare"] = edge

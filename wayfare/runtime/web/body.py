@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Request
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected
 
 from wayfare.runtime.web.problems import Refusal
 from wayfare.runtime.web.strict_json import NotJson, loads
@@ -23,14 +23,18 @@ def read_json(request: Request) -> Any:
     encoding = request.headers.get("Content-Encoding", "identity")
     if encoding.lower() != "identity":
         raise Refusal(415, f"the body must not be compressed, got Content-Encoding {encoding[:40]!r}")
+    announced = request.content_length
+    if announced is not None and announced > MAX_BYTES:
+        raise Refusal(413, f"a body has at most {MAX_BYTES} bytes, got {announced}")
     try:
-        # Chunked bodies have no length: the limit holds while reading, too.
-        body = request.get_data(cache=False)
-    except RequestEntityTooLarge as error:
-        got = f"{request.content_length} bytes" if request.content_length else "more"
-        raise Refusal(413, f"a body has at most {MAX_BYTES} bytes, got {got}") from error
+        # A chunked body announces no length, and a length may lie: what counts is what is read.
+        body = request.stream.read(MAX_BYTES + 1)
     except (ClientDisconnected, OSError) as error:
         raise Refusal(400, f"the body ended before its announced length, got {type(error).__name__}") from error
+    if len(body) > MAX_BYTES:
+        raise Refusal(413, f"a body has at most {MAX_BYTES} bytes, got more")
+    if announced is not None and len(body) < announced:
+        raise Refusal(400, f"the body must have the {announced} bytes it announced, got {len(body)}")
     if not body:
         raise Refusal(400, "the body must be JSON, got an empty body")
     try:

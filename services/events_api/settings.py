@@ -1,0 +1,17 @@
+"""Settings of events_api."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from wayfare.runtime.settings import CitySettings, KafkaSettings
+from wayfare.runtime.web.settings import WebSettings
+
+
+class EventsSettings(WebSettings, KafkaSettings, CitySettings):
+    """What events_api is told."""
+
+    tick_seconds: float = Field(1.0, gt=0, le=30, description="How often a tick moves time in the log.")
+    append_seconds: float = Field(
+        4.0, gt=0, description="How long the log may take to acknowledge before the answer is 503."
+    )
