@@ -14,11 +14,13 @@ from wayfare.domain.city import City
 from wayfare.domain.geo.cells import cells_of
 from wayfare.domain.market import panes as pane_counts
 from wayfare.domain.market.drivers import driver_id
-from wayfare.domain.market.market import Market, Offer, Served, World, world_of
+from wayfare.domain.market.market import Market
+from wayfare.domain.market.offers import Offer, SeesConditions, Served
 from wayfare.domain.market.panes import PaneColumns
 from wayfare.domain.market.pricing_rule import HistoricalRule
 from wayfare.domain.market.riders import Request
 from wayfare.domain.market.weather import weather_hours
+from wayfare.domain.market.world import World, world_of
 from wayfare.domain.pricing.fare import base_fare_minor, price_minor
 from wayfare.domain.streams.panes import PANE_MS
 from wayfare.domain.times import DAY_MS, HOUR_MS
@@ -39,13 +41,13 @@ class RuleOracle:
         self._rule = HistoricalRule(world.seed, first_ms, hours)
         self._tariff = world.city.tariff
 
-    def price(self, market: Market, request: Request, t_ms: int) -> Offer:
+    def price(self, market: SeesConditions, request: Request, t_ms: int) -> Offer:
         """The rule's multiplier on the tariff's fare for the estimated distance and duration."""
         base = base_fare_minor(self._tariff, round(request.road_m), round(request.estimate_s))
         multiplier = self._rule.multiplier(market.conditions(request, t_ms))
         return Offer(multiplier, base, price_minor(base, multiplier), "rule")
 
-    def book(self, market: Market, request: Request, offer: Offer, t_ms: int) -> bool:
+    def book(self, market: SeesConditions, request: Request, offer: Offer, t_ms: int) -> bool:
         """Always at once."""
         return True
 

@@ -18,108 +18,26 @@ from __future__ import annotations
 
 import heapq
 import math
-from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
-from wayfare.domain.city import City
 from wayfare.domain.features.inputs import RADIUS_M
 from wayfare.domain.market import drivers, fleet, rhythm, roads
 from wayfare.domain.market.draws import key_of, uniform_one
-from wayfare.domain.market.places import Places, places_of
+from wayfare.domain.market.offers import Offer, PriceOracle, Served, Waiting, Watcher, accepts
 from wayfare.domain.market.pricing_rule import Conditions
-from wayfare.domain.market.riders import Request, Riders
+from wayfare.domain.market.riders import Request
+from wayfare.domain.market.world import World
 from wayfare.domain.streams.events import REQUEST_EXPIRES_MS
 from wayfare.domain.times import HOUR_MS, MINUTE_MS
 
 REACH_M = 5_000.0
 """A cab farther away than this in a straight line is not sent."""
-DEMAND_PER_TRIP = 1.14
-"""Demand (the `requests_per_day` of `Riders`) for each trip that the historical rule lets happen, as measured over 8 weeks."""
-
 _CHUNK_SLOTS = 36
 _RECENT_MINUTES = 10.0
 _SEARCH_M = 2_000.0
 _STAY_S = 240.0
 _PATIENCE, _EXPIRY, _DECIDE, _PICKUP, _DROP, _CALLED_OFF, _LEG, _SHIFT = range(8)
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A price shown to a rider, in minor units, and where it came from."""
-
-    multiplier: float
-    base_fare_minor: int
-    total_fare_minor: int
-    source: str
-    quote_id: str | None = None
-
-
-class PriceOracle(Protocol):
-    """Prices a request, and records its booking."""
-
-    def price(self, market: Market, request: Request, t_ms: int) -> Offer | None:
-        """An offer now; or None when it will come by `Market.offer` (or `Market.no_offer`)."""
-
-    def book(self, market: Market, request: Request, offer: Offer, t_ms: int) -> bool:
-        """True when the booking stands at once; False when `Market.booked` or `Market.not_booked` will tell."""
-
-
-class Watcher(fleet.LegWatcher, Protocol):
-    """Told of what happens, in order of time."""
-
-    def opened(self, request: Request, t_ms: int) -> None:
-        """A rider looks at a price."""
-
-    def ended(self, request: Request, t_ms: int, status: str, why: str) -> None:
-        """The request left the waiting ones: `matched`, `cancelled` or `expired`; once per opened request."""
-
-    def trip(self, served: Served) -> None:
-        """A trip has finished."""
-
-    def offline(self, cab: int, t_ms: int) -> None:
-        """A cab has left for the day."""
-
-
-@dataclass(slots=True)
-class Waiting:
-    """A request that has opened and not ended."""
-
-    request: Request
-    opened_ms: int
-    offer: Offer | None = None
-    booked_ms: int | None = None
-    queued: bool = False
-
-
-@dataclass(slots=True)
-class Served:
-    """A request with its cab, from the match to the end of the trip."""
-
-    request: Request
-    offer: Offer
-    cab: int
-    booked_ms: int
-    matched_ms: int
-    started_ms: int = 0
-    ended_ms: int = 0
-
-
-@dataclass(frozen=True)
-class World:
-    """What one seed makes of a city: places, demand and supply that no price changes."""
-
-    city: City
-    seed: int
-    places: Places
-    riders: Riders
-
-
-def world_of(city: City, seed: int, trips_per_day: float) -> World:
-    """The world in which about `trips_per_day` trips a day are served under the historical rule."""
-    places = places_of(city)
-    return World(city, seed, places, Riders(seed, places, trips_per_day * DEMAND_PER_TRIP))
 
 
 class Market:
@@ -415,8 +333,3 @@ class Market:
             until = t + round(roads.travel_s(road, self._street_ms) * 1000)
             number = self.fleet.begin(cab, fleet.AVAILABLE, t, until, x, y, x1, y1)
         self._at(until, _LEG, cab, number)
-
-
-def accepts(request: Request, multiplier: float) -> float:
-    """Probability that the rider of a request books at a multiplier."""
-    return 1.0 / (1.0 + math.exp(-(request.keenness - request.price_sensitivity * math.log(multiplier))))

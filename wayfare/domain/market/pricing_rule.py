@@ -30,8 +30,8 @@ DROPPING_SHARE = 0.5
 INTERCEPT = 0.835
 RAIN = 0.30
 EVENT = 0.35
-MOOD = 0.09
-NOISE = 0.08
+MOOD = 0.12
+NOISE = 0.12
 
 _KIND = {"airport": 0.10, "pub": 0.06, "arena": 0.10, "office": 0.02, "hotel": 0.02, "home": -0.03, "park": -0.04}
 
