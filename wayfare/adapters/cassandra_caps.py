@@ -15,6 +15,8 @@ _RECORD = (
     " IF NOT EXISTS"
 )
 _RECORDED = "SELECT set_at, max_multiplier, until, reason, operator FROM surge_caps WHERE city = ? LIMIT 100"
+STATEMENTS = (_RECORD, _RECORDED)
+"""What to prepare before the first request needs it."""
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 

@@ -21,6 +21,8 @@ _READ = f"SELECT {_COLUMNS} FROM bookings WHERE quote_id = ?"
 _ANNOUNCE = "INSERT INTO booking_outbox (bucket, quote_id, record) VALUES (?, ?, ?)"
 _INTENTS = "SELECT quote_id, record FROM booking_outbox WHERE bucket = ?"
 _FORGET = "DELETE FROM booking_outbox WHERE bucket = ? AND quote_id = ?"
+STATEMENTS = (_DECIDE, _READ, _ANNOUNCE, _INTENTS, _FORGET)
+"""What to prepare before the first request needs it."""
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 

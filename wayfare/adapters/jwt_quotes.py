@@ -51,6 +51,10 @@ class JwtQuotes:
         self._keys: tuple[_Key, ...] = ()
         self.problem: str | None = None
 
+    def ready(self) -> str | None:
+        """None when there is a key to sign with, else why not."""
+        return None if self._current(at_once=False) else self.problem
+
     def lock(self, quote: LockedQuote, now_ms: int) -> str:
         """A token signed by the newest key; Unavailable when there is none."""
         keys = self._current(at_once=False)

@@ -17,7 +17,6 @@ from wayfare.domain.geo.cells import from_quadkey
 from wayfare.domain.pricing.caps import SurgeCap
 from wayfare.domain.pricing.live import LiveParts, Observed
 from wayfare.domain.pricing.surge_map import SurgeMap, from_json
-from wayfare.domain.times import parse_rfc3339
 
 
 class RedisLive:
@@ -67,4 +66,4 @@ class RedisLive:
 def _observed(quadkey: bytes, value: bytes) -> Observed:
     raw = orjson.loads(value)
     weather = Weather(raw["temperature_c"], raw["rain_mm"], raw["humidity"], raw["wind_ms"])
-    return Observed(from_quadkey(quadkey.decode())[0], parse_rfc3339(raw["t"]), weather)
+    return Observed(from_quadkey(quadkey.decode())[0], int(raw["t_ms"]), weather)

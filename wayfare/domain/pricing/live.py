@@ -5,7 +5,7 @@ One refresher replaces the parts as wholes; requests read them without locks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -21,6 +21,7 @@ from wayfare.domain.pricing.caps import SurgeCap
 from wayfare.domain.pricing.ladder import LastMultiplier
 from wayfare.domain.pricing.surge_map import SurgeMap
 from wayfare.domain.streams.events import TOO_FAR_AHEAD_MS
+from wayfare.domain.streams.panes import PaneRegister
 from wayfare.domain.times import HOUR_MS
 
 WEATHER_LIFE_MS = 3 * HOUR_MS
@@ -37,8 +38,14 @@ class WindowCopy(Protocol):
     def within(self, gauge: str, place: Place, radius_m: float) -> float | None:
         """Area-weighted count of a level within a circle; None when the city has no source for the gauge."""
 
-    def cells(self, gauge: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
-        """Non-empty cells (level 16) of a level and their counts."""
+    def level_total(self, gauge: str) -> int | None:
+        """The count over the whole city; None as for `within`."""
+
+    def cells(self, gauge: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Non-empty cells (level 16) of a level, sorted, and their counts."""
+
+    def update(self, registers: Iterable[PaneRegister]) -> bool:
+        """Take what the store holds now; False when nothing in it is newer than what is known."""
 
 
 @dataclass(frozen=True, slots=True)

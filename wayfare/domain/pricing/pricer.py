@@ -48,12 +48,13 @@ class Trip:
 class Pricing:
     """A multiplier with what a quote says of it.
 
-    cap: the operator's cap in force. cell: of the pickup, level 16. features: empty where the model was not asked.
+    cap: the operator's cap in force. limit: the highest multiplier allowed, the city's own cap included. cell: of the pickup, level 16. features: empty where the model was not asked.
     defaults: features missing because the city has no source. degraded: what failed beside the ladder.
     """
 
     surge: Surge
     cap: SurgeCap | None
+    limit: float
     cell: int
     features: tuple[float, ...]
     defaults: tuple[str, ...]
@@ -84,10 +85,11 @@ class Pricer:
         except ModelUnavailable as error:
             return self._without(city, live, model, trip.pickup, now, str(error), features, degraded)
         cap = in_force(live.caps, now.wall_ms)
-        surge = from_model(at_least, limit(city, cap))
+        highest = limit(city, cap)
+        surge = from_model(at_least, highest)
         cell = cell_of_point(*trip.pickup)
         live.last[cell] = LastMultiplier(surge.uncapped, now.wall_ms)
-        return Pricing(surge, cap, cell, features, sourceless(city, model), degraded)
+        return Pricing(surge, cap, highest, cell, features, sourceless(city, model), degraded)
 
     def ask(self, model: LoadedModel, rows: Sequence[Sequence[float]], budget_s: float) -> list[tuple[float, ...]]:
         """The model's checked answers; ModelUnavailable, beginning with `model:`, when there are none in time."""
@@ -141,10 +143,9 @@ class Pricer:
     ) -> Pricing:
         cap = in_force(live.caps, now.wall_ms)
         cell = cell_of_point(*pickup)
-        surge = without_model(
-            problem, live.last.get(cell), now.wall_ms, model.bundle.priors, cell, now.hour, limit(city, cap)
-        )
-        return Pricing(surge, cap, cell, features, sourceless(city, model), degraded)
+        highest = limit(city, cap)
+        surge = without_model(problem, live.last.get(cell), now.wall_ms, model.bundle.priors, cell, now.hour, highest)
+        return Pricing(surge, cap, highest, cell, features, sourceless(city, model), degraded)
 
 
 def sourceless(city: City, model: LoadedModel) -> tuple[str, ...]:

@@ -53,8 +53,6 @@ class Quote:
 @dataclass(frozen=True)
 class Quoter:
     """Makes quotes. unique: 32 hexadecimal digits never given before. pseudonym: the log's name of a rider.
-
-    offered: told of each prediction whether the log took it.
     """
 
     pricer: Pricer
@@ -66,7 +64,6 @@ class Quoter:
     monotonic_s: Callable[[], float]
     unique: Callable[[], str]
     pseudonym: Callable[[str | None], str | None]
-    offered: Callable[[bool], None]
 
     def quote(self, ask: QuoteAsk, live: CityLive) -> Quote:
         """The quote. InvalidInput for a moment that may not be priced; Unavailable while no model was ever verified."""
@@ -142,7 +139,8 @@ class Quoter:
             expires_t_ms=city.clock.at(locked.expires_at_ms),
             expires_at_ms=locked.expires_at_ms,
         )
-        self.offered(self.log.offer(PREDICTIONS, locked.quote_id, record))
+        # A prediction that the log does not take is counted by it; the quote stands.
+        self.log.offer(PREDICTIONS, locked.quote_id, record)
 
 
 def live_of(cities: Mapping[str, CityLive], city: City) -> CityLive:

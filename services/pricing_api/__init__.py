@@ -1,0 +1,1 @@
+"""Prices out: quotes, bookings, the surge map, cities and operator caps over HTTP."""
