@@ -359,3 +359,22 @@ def test_an_outage_is_store_unavailable(backend, folder, trainer, trusted):
     ):
         with pytest.raises(StoreUnavailable):
             call()
+
+
+def test_refusals_are_signed_by_the_publisher_and_read_back(backend, trainer, publisher, trusted):
+    assert backend.store.refusals("surge-sf", trusted) == {}
+    backend.store.write_refusals("surge-sf", {"stable": (20261121002, "golden: row 3")}, publisher)
+    assert backend.store.refusals("surge-sf", trusted) == {"stable": (20261121002, "golden: row 3")}
+    with pytest.raises(InvalidInput, match="role"):
+        backend.store.write_refusals("surge-sf", {}, trainer)
+
+
+def test_the_fingerprint_changes_when_an_artifact_or_the_releases_do(backend, folder, trainer):
+    version = write(backend, folder, trainer)
+    first = backend.store.fingerprint("surge-sf", version)
+    assert backend.store.fingerprint("surge-sf", version) == first
+    backend.store.write_releases("surge-sf", {"stable": version}, trainer)
+    second = backend.store.fingerprint("surge-sf", version)
+    assert second != first
+    backend.write(f"{folder_of('surge-sf', version)}/golden.json", b"[1]")
+    assert backend.store.fingerprint("surge-sf", version) != second

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import hashlib
 import os
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -36,10 +37,19 @@ from wayfare.domain.models.artifact import (
     read_manifest,
     version_of,
 )
-from wayfare.domain.models.signed import Pointers, Signer, Trusted, parse_object, read_pointers, signature_text
+from wayfare.domain.models.signed import (
+    PointerKind,
+    Pointers,
+    Signer,
+    Trusted,
+    parse_object,
+    read_pointers,
+    signature_text,
+)
 from wayfare.domain.times import format_rfc3339
 
-PointerKind = Literal["releases", "labels"]
+_STAMPS = ("size", "mtime", "ino", "created", "ETag", "LastModified")
+"""What file systems tell of a file that changes when it is written; each knows some of these."""
 
 
 def _wall_ms() -> int:
@@ -181,34 +191,61 @@ class ArtifactStore:
 
     def releases(self, model: str, trusted: Trusted) -> dict[str, int]:
         """What is wished for: label -> version."""
-        return self._read("releases", model, trusted)
+        return dict(self._read("releases", model, trusted).versions)
 
     def labels(self, model: str, trusted: Trusted) -> dict[str, int]:
         """What is verified and served: label -> version."""
-        return self._read("labels", model, trusted)
+        return dict(self._read("labels", model, trusted).versions)
+
+    def refusals(self, model: str, trusted: Trusted) -> dict[str, tuple[int, str]]:
+        """What is wished for and was refused: label -> (version, why)."""
+        found = self._read("refusals", model, trusted)
+        return {label: (version, str(found.reasons.get(label, ""))) for label, version in found.versions.items()}
 
     def write_releases(self, model: str, versions: Mapping[str, int], signer: Signer) -> None:
         """Replace the wish."""
-        self._write("releases", model, versions, signer)
+        self._write("releases", model, versions, {}, signer)
 
     def write_labels(self, model: str, versions: Mapping[str, int], signer: Signer) -> None:
         """Replace the fact."""
-        self._write("labels", model, versions, signer)
+        self._write("labels", model, versions, {}, signer)
 
-    def _read(self, kind: PointerKind, model: str, trusted: Trusted) -> dict[str, int]:
+    def write_refusals(self, model: str, refused: Mapping[str, tuple[int, str]], signer: Signer) -> None:
+        """Replace the list of refusals."""
+        versions = {label: version for label, (version, _) in refused.items()}
+        self._write("refusals", model, versions, {label: why for label, (_, why) in refused.items()}, signer)
+
+    def fingerprint(self, model: str, version: int) -> str:
+        """Changes whenever a file of the artifact, or the model's releases, is written; nothing is verified."""
+        with _reachable(f"listing {model} {version}"):
+            self._check_there()
+            listed = self._fs.find(f"{self._root}/{folder_of(model, version)}", detail=True)
+            with contextlib.suppress(FileNotFoundError):
+                listed["releases"] = self._fs.info(f"{self._root}/{model}/releases.json")
+        seen = [(name, *(str(info.get(key)) for key in _STAMPS)) for name, info in sorted(listed.items())]
+        return hashlib.sha256(repr(seen).encode()).hexdigest()
+
+    def _read(self, kind: PointerKind, model: str, trusted: Trusted) -> Pointers:
         check_model(model)
         with _reachable(f"reading {kind} of {model}"):
             try:
                 data = self._fs.cat_file(f"{self._root}/{model}/{kind}.json")
             except FileNotFoundError:
                 self._check_there()
-                return {}
+                return Pointers(kind, model, {}, 0, "")
         with self._lock:
             pointers = read_pointers(data, kind, model, trusted, self._seen.get((kind, model), 0))
             self._seen[kind, model] = pointers.serial
-        return dict(pointers.versions)
+        return pointers
 
-    def _write(self, kind: PointerKind, model: str, versions: Mapping[str, int], signer: Signer) -> None:
+    def _write(
+        self,
+        kind: PointerKind,
+        model: str,
+        versions: Mapping[str, int],
+        reasons: Mapping[str, str],
+        signer: Signer,
+    ) -> None:
         check_model(model)
         now = self._clock_ms()
         with _reachable(f"writing {kind} of {model}"):
@@ -219,7 +256,7 @@ class ArtifactStore:
             except (FileNotFoundError, ArtifactRefused, KeyError, TypeError):
                 previous = 0
             serial = max(now, self._seen.get((kind, model), 0) + 1, min(previous, now + 86_400_000) + 1)
-            data = Pointers(kind, model, versions, serial, format_rfc3339(now)).to_bytes(signer)
+            data = Pointers(kind, model, versions, serial, format_rfc3339(now), reasons).to_bytes(signer)
             if self._local:
                 draft = Path(self._root, ".staging", uuid.uuid4().hex)
                 _write_synced(draft, data)

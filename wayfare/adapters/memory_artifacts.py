@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from wayfare.adapters.file_artifact_folder import read_folder
 from wayfare.domain.errors import ArtifactRefused, StoreUnavailable
@@ -20,7 +21,7 @@ from wayfare.domain.models.artifact import (
     read_manifest,
     version_of,
 )
-from wayfare.domain.models.signed import Pointers, Signer, Trusted, read_pointers, signature_text
+from wayfare.domain.models.signed import PointerKind, Pointers, Signer, Trusted, read_pointers, signature_text
 from wayfare.domain.times import format_rfc3339
 
 
@@ -85,35 +86,57 @@ class MemoryArtifacts:
 
     def releases(self, model: str, trusted: Trusted) -> dict[str, int]:
         """What is wished for: label -> version."""
-        return self._read("releases", model, trusted)
+        return dict(self._read("releases", model, trusted).versions)
 
     def labels(self, model: str, trusted: Trusted) -> dict[str, int]:
         """What is verified and served: label -> version."""
-        return self._read("labels", model, trusted)
+        return dict(self._read("labels", model, trusted).versions)
+
+    def refusals(self, model: str, trusted: Trusted) -> dict[str, tuple[int, str]]:
+        """What is wished for and was refused: label -> (version, why)."""
+        found = self._read("refusals", model, trusted)
+        return {label: (version, str(found.reasons.get(label, ""))) for label, version in found.versions.items()}
 
     def write_releases(self, model: str, versions: Mapping[str, int], signer: Signer) -> None:
         """Replace the wish."""
-        self._write("releases", model, versions, signer)
+        self._write("releases", model, versions, {}, signer)
 
     def write_labels(self, model: str, versions: Mapping[str, int], signer: Signer) -> None:
         """Replace the fact."""
-        self._write("labels", model, versions, signer)
+        self._write("labels", model, versions, {}, signer)
 
-    def _read(self, kind: Literal["releases", "labels"], model: str, trusted: Trusted) -> dict[str, int]:
+    def write_refusals(self, model: str, refused: Mapping[str, tuple[int, str]], signer: Signer) -> None:
+        """Replace the list of refusals."""
+        versions = {label: version for label, (version, _) in refused.items()}
+        self._write("refusals", model, versions, {label: why for label, (_, why) in refused.items()}, signer)
+
+    def fingerprint(self, model: str, version: int) -> str:
+        """Changes whenever a file of the artifact, or the model's releases, is written; nothing is verified."""
+        self._answering()
+        start, wish = folder_of(model, version) + "/", f"{model}/releases.json"
+        seen = [item for item in sorted(self.files.items()) if item[0].startswith(start) or item[0] == wish]
+        return hashlib.sha256(repr(seen).encode()).hexdigest()
+
+    def _read(self, kind: PointerKind, model: str, trusted: Trusted) -> Pointers:
         self._answering()
         data = self.files.get(f"{check_model(model)}/{kind}.json")
         if data is None:
-            return {}
+            return Pointers(kind, model, {}, 0, "")
         pointers = read_pointers(data, kind, model, trusted, self._seen.get((kind, model), 0))
         self._seen[kind, model] = pointers.serial
-        return dict(pointers.versions)
+        return pointers
 
     def _write(
-        self, kind: Literal["releases", "labels"], model: str, versions: Mapping[str, int], signer: Signer
+        self,
+        kind: PointerKind,
+        model: str,
+        versions: Mapping[str, int],
+        reasons: Mapping[str, str],
+        signer: Signer,
     ) -> None:
         self._answering()
         self._serial += 1
-        pointers = Pointers(kind, check_model(model), versions, self._serial, format_rfc3339(self._now_ms))
+        pointers = Pointers(kind, check_model(model), versions, self._serial, format_rfc3339(self._now_ms), reasons)
         self.files[f"{model}/{kind}.json"] = pointers.to_bytes(signer)
 
     def _answering(self) -> None:

@@ -229,3 +229,12 @@ class Artifacts(Protocol):
 
     def write_labels(self, model: str, versions: Mapping[str, int], signer: Signer) -> None:
         """Replace the fact."""
+
+    def refusals(self, model: str, trusted: Trusted) -> dict[str, tuple[int, str]]:
+        """What is wished for and was refused: label -> (version, why)."""
+
+    def write_refusals(self, model: str, refused: Mapping[str, tuple[int, str]], signer: Signer) -> None:
+        """Replace the list of refusals."""
+
+    def fingerprint(self, model: str, version: int) -> str:
+        """Changes whenever a file of the artifact, or the model's releases, is written; nothing is verified."""

@@ -1,7 +1,7 @@
 """What is signed, by whom: the canonical form, the roles of keys, and small signed documents.
 
 A signature is Ed25519 over bytes; the driver is outside, the rules are here. A key's id (`kid`) begins with its role:
-a key whose id begins with `publisher` may sign labels and nothing else, and no other key may sign labels. So the key
+a key whose id begins with `publisher` may sign labels and refusals and nothing else, and no other key may sign those. So the key
 that lives beside the model servers cannot make an artifact, nor wish for one, and the trainer's key cannot claim that
 a version was checked and is being served.
 """
@@ -12,14 +12,15 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from wayfare.domain.errors import ArtifactRefused, InvalidInput
 from wayfare.domain.ids import is_id
 
 SCHEMA = 1
-Kind = Literal["manifest", "releases", "labels"]
+PointerKind = Literal["releases", "labels", "refusals"]
+Kind = Literal["manifest", "releases", "labels", "refusals"]
 
 
 class Signer(Protocol):
@@ -58,7 +59,7 @@ def may_sign(kid: str, kind: Kind) -> bool:
     >>> may_sign("trainer-2026", "manifest"), may_sign("publisher-1", "manifest"), may_sign("trainer-2026", "labels")
     (True, False, False)
     """
-    return kid.startswith("publisher") == (kind == "labels")
+    return kid.startswith("publisher") == (kind in ("labels", "refusals"))
 
 
 def signature_text(message: bytes, signer: Signer) -> bytes:
@@ -104,16 +105,18 @@ def parse_object(data: bytes, what: str, reason: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Pointers:
-    """A signed `releases.json` (wish) or `labels.json` (fact) of one model: label -> version.
+    """A signed `releases.json` (wish), `labels.json` (fact) or `refusals.json` of one model: label -> version.
 
     serial: grows with every write, so that a reader can tell an old file that somebody put back. written: RFC 3339.
+    reasons: label -> why its version was refused; refusals only.
     """
 
-    kind: Literal["releases", "labels"]
+    kind: PointerKind
     model: str
     versions: Mapping[str, int]
     serial: int
     written: str
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
     def to_bytes(self, signer: Signer) -> bytes:
         """The signed document; InvalidInput when the signer's role does not allow it."""
@@ -126,14 +129,13 @@ class Pointers:
             "versions": dict(self.versions),
             "serial": self.serial,
             "written": self.written,
+            "reasons": dict(self.reasons),
         }
         signature = base64.b64encode(signer.sign(canonical(payload))).decode()
         return canonical({"payload": payload, "kid": signer.kid, "signature": signature})
 
 
-def read_pointers(
-    data: bytes, kind: Literal["releases", "labels"], model: str, trusted: Trusted, seen: int = 0
-) -> Pointers:
+def read_pointers(data: bytes, kind: PointerKind, model: str, trusted: Trusted, seen: int = 0) -> Pointers:
     """Verify and parse a signed document; ArtifactRefused unless it is this kind, of this model, and no older than
     `seen`, the highest serial that the caller has met."""
     document = parse_object(data, kind, "signature")
@@ -141,7 +143,7 @@ def read_pointers(
     if not isinstance(payload, dict):
         raise ArtifactRefused(f"{kind} of {model} carry no signed payload, got keys {sorted(document)}", "signature")
     check_signature(canonical(payload), document.get("kid"), document.get("signature"), kind, trusted)
-    serial, versions = payload.get("serial"), payload.get("versions")
+    serial, versions, reasons = payload.get("serial"), payload.get("versions"), payload.get("reasons", {})
     if payload.get("kind") != kind or payload.get("model") != model:
         said = f"{payload.get('kind')} of {payload.get('model')}"
         raise ArtifactRefused(f"this file must be {kind} of {model}, got {said}", "path")
@@ -149,9 +151,10 @@ def read_pointers(
         payload.get("schema") != SCHEMA
         or not isinstance(serial, int)
         or not isinstance(versions, dict)
+        or not isinstance(reasons, dict)
         or not all(is_id(label) and type(version) is int and version > 0 for label, version in versions.items())
     ):
         raise ArtifactRefused(f"{kind} of {model} are not of schema {SCHEMA}, got {payload!r}"[:300], "manifest")
     if serial < seen:
         raise ArtifactRefused(f"{kind} of {model} are older than serial {seen} seen before, got {serial}", "replay")
-    return Pointers(kind, model, versions, serial, str(payload.get("written")))
+    return Pointers(kind, model, versions, serial, str(payload.get("written")), reasons)
