@@ -11,13 +11,10 @@ import sys
 import tempfile
 from collections.abc import Callable
 
+from local.errors import JarsInvalid
 from local.layout import default_cache
 
 SERVERS = pathlib.Path(__file__).parent / "servers"
-
-
-class JarsInvalid(Exception):
-    """The jars cannot be fetched, or are not the ones whose hashes were committed."""
 
 
 def hashes(server: str) -> dict[str, str]:

@@ -13,6 +13,8 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from wayfare.domain.errors import SettingsInvalid
+
 LONGEST_SOCKET_PATH = 100
 """Linux ends a Unix socket's path at 107 bytes; supervisord first binds `<path>.<pid>`."""
 
@@ -26,7 +28,7 @@ class Layout:
     def __post_init__(self) -> None:
         text = str(self.state)
         if not self.state.is_absolute() or any(mark in text for mark in "\"'\n\\$"):
-            raise ValueError(f"WAYFARE_STATE is an absolute path without quotes, $ and backslashes, got {text!r}")
+            raise SettingsInvalid(f"WAYFARE_STATE is an absolute path without quotes, $ and backslashes, got {text!r}")
 
     @property
     def run(self) -> pathlib.Path:
@@ -107,7 +109,7 @@ class Layout:
         ):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self.supervisor_socket.parent.stat().st_uid != os.getuid():
-            raise PermissionError(f"this folder belongs to somebody else, got {self.supervisor_socket.parent}")
+            raise SettingsInvalid(f"this folder belongs to somebody else, got {self.supervisor_socket.parent}")
 
 
 def default_state(environment: Mapping[str, str] = os.environ) -> pathlib.Path:

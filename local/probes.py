@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import httpx
@@ -16,6 +16,9 @@ from wayfare.domain.errors import WayfareError
 from wayfare.runtime.settings import CassandraSettings
 
 TIMEOUT_SECONDS = 3.0
+
+Probe = Callable[[], str | None]
+"""Answers None when the process does its work, else why not, as a sentence."""
 
 
 @contextmanager
@@ -84,10 +87,16 @@ def service(admin_port: int, path: str = "/readyz") -> str | None:
     return "not ready: " + "; ".join(f"{name}: {reason}" for name, reason in sorted(reasons.items()))
 
 
-def of_server(name: str, chosen: dict[str, int], state: pathlib.Path) -> Callable[[], str | None]:
+def of_service(name: str, chosen: Mapping[str, int], path: str = "/readyz") -> Probe:
+    """The probe of one of Wayfare's services: readiness, or with `/healthz` whether it lives."""
+    port = chosen[f"{name}.admin"]
+    return lambda: service(port, path)
+
+
+def of_server(name: str, chosen: Mapping[str, int], state: pathlib.Path) -> Probe:
     """The probe of a third-party server."""
     port = chosen[name]
-    probes: dict[str, Callable[[], str | None]] = {
+    probes: dict[str, Probe] = {
         "kafka": lambda: kafka(port),
         "redis": lambda: redis_ping(port),
         "cassandra": lambda: cassandra(port, state),

@@ -13,15 +13,16 @@ import psutil
 
 
 def marked(state: pathlib.Path) -> dict[psutil.Process, str]:
-    """Living processes of the installation with this state folder, and their names."""
+    """Living processes of the installation with this state folder, and their names; never this one or its parents."""
     found: dict[psutil.Process, str] = {}
+    ours = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     for process in psutil.process_iter():
         try:
             environment = process.environ()
             if (
                 environment.get("WAYFARE_STATE") == str(state)
                 and environment.get("WAYFARE_PROCESS")
-                and process.pid != os.getpid()
+                and process.pid not in ours
                 and process.status() != psutil.STATUS_ZOMBIE
             ):
                 found[process] = environment["WAYFARE_PROCESS"]

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from local import jars, java
+from local.errors import ServerUnusable
 from local.layout import Layout
 
 TEMPLATES = pathlib.Path(__file__).parent / "servers"
@@ -22,10 +23,6 @@ PORTS = {
     "cassandra": ("cassandra", "cassandra.storage"),
 }
 """The ports that each server listens on; the first is the one clients use."""
-
-
-class ServerUnusable(Exception):
-    """A server cannot be prepared: something it needs is missing or failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +83,13 @@ def executable(name: str) -> str:
 
 
 def program(server: str, layout: Layout, ports: Mapping[str, int], cache: pathlib.Path) -> Program:
-    """Render a server's configuration and tell how to run it."""
+    """Render a server's configuration and tell how to run it, once `prepare` has been called."""
     directory = layout.state / server
     if server == "redis":
         configuration = render(server, layout, ports, None)
         command: tuple[str, ...] = (executable("redis-server"), str(configuration / "redis.conf"))
         return Program(server, command, directory, stop_seconds=10)
-    jar_folder = jars.fetch(server, cache)
+    jar_folder = jars.folder(server, cache)
     configuration = render(server, layout, ports, jar_folder)
     if server == "kafka":
         command = _java(server, configuration, jar_folder, "kafka.Kafka", str(configuration / "server.properties"))
@@ -102,7 +99,9 @@ def program(server: str, layout: Layout, ports: Mapping[str, int], cache: pathli
 
 
 def prepare(server: str, layout: Layout, cache: pathlib.Path) -> None:
-    """What a server needs once before its first start: Kafka's log folder is formatted."""
+    """What a rendered server needs before it starts: its jars, and for Kafka once a formatted log folder."""
+    if server != "redis":
+        jars.fetch(server, cache)
     if server != "kafka" or (layout.state / "kafka" / "meta.properties").exists():
         return
     configuration = layout.run / "kafka"

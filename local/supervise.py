@@ -15,6 +15,7 @@ from typing import Any
 
 from supervisor.xmlrpc import SupervisorTransport
 
+from local.errors import SupervisionFailed
 from local.layout import Layout
 from local.servers import Program
 
@@ -26,10 +27,6 @@ NO_GIVING_UP = 1_000_000
 ALREADY_STARTED = 60
 NOT_RUNNING = 70
 BAD_NAME = 10
-
-
-class SupervisionFailed(Exception):
-    """supervisord could not be started or asked."""
 
 
 def _escape(text: str) -> str:
@@ -59,7 +56,7 @@ def configuration(layout: Layout, programs: Sequence[Program], marks: dict[str, 
     ]
     for program in programs:
         environment = {**marks, **program.environment, "WAYFARE_PROCESS": program.name}
-        pairs = ",".join(f'{name}="{_escape(value)}"' for name, value in sorted(environment.items()))
+        pairs = ",".join(f"{name}={_quoted(name, value)}" for name, value in sorted(environment.items()))
         lines += [
             f"[program:{program.name}]",
             f"command = {_escape(_command_line(program.command))}",
@@ -77,6 +74,14 @@ def configuration(layout: Layout, programs: Sequence[Program], marks: dict[str, 
             f"stdout_logfile_backups = {LOG_BACKUPS}",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _quoted(name: str, value: str) -> str:
+    """supervisord's own quoting knows no escapes, so a value may hold one kind of quotes only."""
+    quote = "'" if '"' in value else '"'
+    if quote in value or "\n" in value:
+        raise SupervisionFailed(f"{name} cannot be handed to a process: lines and both quotes at once, got {value!r}")
+    return f"{quote}{_escape(value)}{quote}"
 
 
 def _command_line(command: Iterable[str]) -> str:
@@ -109,11 +114,9 @@ def is_running(layout: Layout) -> bool:
 
 def launch(layout: Layout, text: str, environment: dict[str, str], timeout_seconds: float = 15.0) -> None:
     """Start the daemon with this configuration, or make the running one take it over."""
-    changed = not layout.supervisor_configuration.exists() or layout.supervisor_configuration.read_text() != text
     write_private(layout.supervisor_configuration, text)
     if is_running(layout):
-        if changed:
-            _take_over(layout)
+        _take_over(layout)
         return
     layout.supervisor_socket.unlink(missing_ok=True)
     command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(layout.supervisor_configuration)]
@@ -136,19 +139,19 @@ def launch(layout: Layout, text: str, environment: dict[str, str], timeout_secon
 
 
 def _take_over(layout: Layout) -> None:
+    """Make the running daemon read its configuration again; what runs stays as it is until it is stopped."""
     with control(layout) as supervisor:
         try:
             added, changed, removed = supervisor.reloadConfig()[0]
         except xmlrpc.client.Fault as fault:
             raise SupervisionFailed(f"supervisord refuses its configuration, got {fault.faultString}") from fault
-        running = {info["group"] for info in supervisor.getAllProcessInfo() if info["statename"] == "RUNNING"}
+        running = {info["group"] for info in supervisor.getAllProcessInfo() if info["pid"]}
+        changed = [group for group in changed if group not in running]
         for group in (*changed, *removed):
             supervisor.stopProcessGroup(group)
             supervisor.removeProcessGroup(group)
         for group in (*changed, *added):
             supervisor.addProcessGroup(group)
-            if group in running:
-                supervisor.startProcess(group, False)
 
 
 def start(layout: Layout, name: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from local.layout import default_state
-from local.stack import Stack, StackFailed
+from local.stack import Stack
 from wayfare.cli import console
 
 
@@ -16,11 +16,8 @@ def command(as_json: bool) -> None:
 
     Ends only processes of this installation, and exits with 1 when one of them or a port is left.
     """
-    try:
-        with console.progress("down") as say:
-            stopped = Stack(default_state()).stop(say)
-    except StackFailed as error:
-        raise click.ClickException(str(error)) from error
+    with console.progress("down") as say:
+        stopped = Stack(default_state()).stop(say)
     if as_json:
         console.print_json({"stopped": stopped})
     else:

@@ -12,7 +12,7 @@ import sys
 
 import click
 
-from wayfare.domain.errors import InvalidInput, WayfareError
+from wayfare.domain.errors import WayfareError
 
 HELPERS = {"__init__", "main", "console"}
 
@@ -48,9 +48,6 @@ def main() -> None:
     """Run the command; exit status 0 ok, 1 failed, 2 wrong usage."""
     try:
         group.main(prog_name="wayfare", standalone_mode=True)
-    except InvalidInput as error:
-        click.echo(f"wayfare: {error}", err=True)
-        sys.exit(2)
     except WayfareError as error:
         click.echo(f"wayfare: {error}", err=True)
         sys.exit(1)

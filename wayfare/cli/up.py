@@ -8,7 +8,7 @@ import time
 import click
 
 from local.layout import default_state
-from local.stack import SERVER_NAMES, SERVICE_NAMES, Stack, StackFailed
+from local.stack import KNOWN_NAMES, SERVER_NAMES, Stack
 from wayfare.cli import console
 
 
@@ -21,21 +21,18 @@ def command(only: str | None, no_services: bool, as_json: bool) -> None:
 
     What runs already stays as it is. Whatever ends is started again until `wayfare down`.
     """
-    if only and no_services:
+    if only is not None and no_services:
         raise click.UsageError("--only and --no-services exclude each other")
     names: list[str] | None = list(SERVER_NAMES) if no_services else None
-    if only:
+    if only is not None:
         names = [name.strip() for name in only.split(",") if name.strip()]
-        unknown = sorted(set(names) - {*SERVER_NAMES, *SERVICE_NAMES})
+        unknown = sorted(set(names) - {*KNOWN_NAMES})
         if unknown or not names:
-            raise click.BadParameter(f"names are among {[*SERVER_NAMES, *SERVICE_NAMES]}, got {only!r}")
+            raise click.BadParameter(f"names are among {[*KNOWN_NAMES]}, got {only!r}")
     started = time.monotonic()
     stack = Stack(default_state())
-    try:
-        with console.progress("up") as say:
-            addresses = stack.start(names, say)
-    except StackFailed as error:
-        raise click.ClickException(str(error)) from error
+    with console.progress("up") as say:
+        addresses = stack.start(names, say)
     if as_json:
         console.print_json({name: str(value) for name, value in dataclasses.asdict(addresses).items() if value})
         return
