@@ -1,0 +1,126 @@
+"""Columns of the stream's state straight from packed records, without an object per row."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from wayfare.adapters import arrow_events
+from wayfare.domain.ids import is_id
+from wayfare.domain.streams.columns import Columns, PingColumns, RequestColumns, WeatherColumns
+from wayfare.domain.streams.events import PING_STATUSES, REQUEST_STATUSES, Recorded
+
+C = TypeVar("C", bound=Columns)
+
+_STATUSES = {"driver-pings": pa.array(PING_STATUSES), "ride-requests": pa.array(REQUEST_STATUSES)}
+_IDS = {"driver-pings": "driver_id", "ride-requests": "request_id"}
+
+
+class Read(NamedTuple):
+    """Sound rows by city in the batch's order, how many rows were not sound, and what was wrong."""
+
+    cities: list[tuple[str, Columns]]
+    unreadable: int
+    error: str
+
+
+def read(topic: str, batch: pa.RecordBatch, offset: int, known: Container[str] = frozenset()) -> Read:
+    """The rows of a packed record as columns. known: ids that need no check of their form."""
+    count = batch.num_rows
+    if count == 0:
+        return Read([], 0, "")
+    sound = np.ones(count, bool)
+    required = [field.name for field in arrow_events.SCHEMAS[topic] if not field.nullable]
+    for name in required:
+        if batch.column(name).null_count:
+            sound &= batch.column(name).is_valid().to_numpy(zero_copy_only=False)
+    place: dict[str, npt.NDArray[np.float64]] = {}
+    for field in arrow_events.SCHEMAS[topic]:
+        if field.type == pa.float64():
+            place[field.name] = _floats(batch, field.name)
+            if not field.nullable:
+                sound &= np.isfinite(place[field.name])
+    for name, values in place.items():
+        limit = 90.0 if name.endswith("lat") else 180.0 if name.endswith("lon") else np.inf
+        sound &= ~(np.abs(values) > limit)
+    if topic == "weather":
+        return _weather(batch, sound, offset)
+    status = pc.fill_null(pc.index_in(batch.column("status"), _STATUSES[topic]), -1).to_numpy().astype(np.int8)
+    sound &= status >= 0
+    ids = batch.column(_IDS[topic]).to_pylist()
+    wrong = {identity for identity in set(ids) if identity not in known and not (identity and is_id(identity))}
+    if wrong:
+        sound &= np.array([identity not in wrong for identity in ids])
+    offsets = np.full(count, offset, np.int64)
+    columns: PingColumns | RequestColumns
+    if topic == "driver-pings":
+        columns = PingColumns(
+            offsets, _ints(batch, "received_at"), ids, _ints(batch, "t"), place["lat"], place["lon"], status,
+            place["dropoff_lat"], place["dropoff_lon"],
+        )  # fmt: skip
+    else:
+        opened = status == REQUEST_STATUSES.index("opened")
+        sound &= ~(opened & (np.isnan(place["pickup_lat"]) | np.isnan(place["pickup_lon"])))
+        columns = RequestColumns(
+            offsets, _ints(batch, "received_at"), ids, _ints(batch, "t"), place["pickup_lat"], place["pickup_lon"], status
+        )  # fmt: skip
+    bad = int(count - sound.sum())
+    error = "a packed row has sound values in every column that is not nullable, within bounds" if bad else ""
+    return Read(_by_city(batch, columns, sound), bad, error + (f", got {bad} others" if bad else ""))
+
+
+def _weather(batch: pa.RecordBatch, sound: npt.NDArray[np.bool_], offset: int) -> Read:
+    kept = batch.take(pa.array(np.flatnonzero(sound)))
+    rows: dict[str, list[Recorded]] = {}
+    for event, city, received_ms in arrow_events.events_of("weather", kept):
+        rows.setdefault(city, []).append(Recorded(event, city, received_ms))
+    parts: list[tuple[str, Columns]] = []
+    for city, of_city in rows.items():
+        received = np.array([row.received_at_ms for row in of_city], np.int64)
+        parts.append((city, WeatherColumns(np.full(len(of_city), offset, np.int64), received, of_city)))
+    bad = int(batch.num_rows - sound.sum())
+    return Read(parts, bad, f"a packed observation has finite values within bounds, got {bad} others" if bad else "")
+
+
+def _by_city(batch: pa.RecordBatch, columns: Any, sound: npt.NDArray[np.bool_]) -> list[tuple[str, Columns]]:
+    cities = pc.dictionary_encode(batch.column("city"))
+    names = cities.dictionary.to_pylist()
+    if len(names) == 1 and sound.all():
+        return [(names[0], columns)]
+    codes = pc.fill_null(cities.indices, -1).to_numpy()
+    parts = []
+    for code, city in enumerate(names):
+        rows = np.flatnonzero((codes == code) & sound)
+        if len(rows):
+            parts.append((city, take(columns, rows)))
+    return parts
+
+
+def identities(columns: Columns) -> Sequence[str]:
+    """What the log partitions the rows by."""
+    if isinstance(columns, WeatherColumns):
+        return [row.event.identity for row in columns.rows]
+    return columns.ids
+
+
+def take(columns: C, rows: npt.NDArray[np.int64]) -> C:
+    """Some rows, in the order given."""
+    values: dict[str, Any] = {}
+    for name in columns.__slots__:
+        value: Any = getattr(columns, name)
+        values[name] = value[rows] if isinstance(value, np.ndarray) else [value[i] for i in rows.tolist()]
+    return type(columns)(**values)
+
+
+def _ints(batch: pa.RecordBatch, name: str) -> npt.NDArray[np.int64]:
+    column = batch.column(name).cast(pa.int64())
+    return np.asarray(pc.fill_null(column, 0).to_numpy(), np.int64)
+
+
+def _floats(batch: pa.RecordBatch, name: str) -> npt.NDArray[np.float64]:
+    return np.asarray(batch.column(name).to_numpy(zero_copy_only=False), np.float64)
