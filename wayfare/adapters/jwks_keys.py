@@ -144,9 +144,12 @@ def _key(raw: Any, production: bool) -> VerifyingKey | None:
         return None
     if production and raw["kid"].startswith(DEVELOPMENT_KID):
         return None
+    algorithm = {"RSA": "RS256", "OKP": "EdDSA"}.get(str(raw.get("kty")))
+    if algorithm is None:
+        return None
     try:
-        key = jwt.PyJWK(raw, algorithm={"RSA": "RS256", "OKP": "EdDSA"}.get(raw.get("kty", ""), "none")).key
-    except (jwt.PyJWTError, ValueError):
+        key = jwt.PyJWK(raw, algorithm=algorithm).key
+    except (jwt.PyJWTError, ValueError, TypeError):
         return None
     if isinstance(key, RSAPublicKey) and key.key_size >= 2048 and raw.get("alg", "RS256") == "RS256":
         return VerifyingKey(key, "RS256")

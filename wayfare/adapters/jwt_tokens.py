@@ -106,7 +106,7 @@ def _caller(claims: Mapping[str, Any]) -> Caller:
     subject, role, city = claims["sub"], claims.get("role"), claims.get("city")
     if not isinstance(subject, str) or not is_id(subject):
         raise Forged(f"the token's sub must be an id, got {subject!r:.64}")
-    if role not in ROLES:
+    if not isinstance(role, str) or role not in ROLES:
         raise Forged(f"the token's role must be one of {sorted(ROLES)}, got {role!r:.64}")
     if city is not None and (not isinstance(city, str) or not is_id(city)):
         raise Forged(f"the token's city must be a city id, got {city!r:.64}")

@@ -16,7 +16,7 @@ MAX_DETAIL = 500
 RETRY_AFTER_SECONDS = 1
 
 TITLES = {
-    400: ("not-json", "The body is not JSON that can be read"),
+    400: ("unreadable", "The request cannot be read"),
     401: ("unauthenticated", "A valid Bearer token is needed"),
     403: ("forbidden", "The token does not allow this"),
     404: ("not-found", "There is nothing here"),

@@ -1,0 +1,100 @@
+import json
+import math
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wayfare.runtime.web.strict_json import MAX_DEPTH, NotJson, loads
+
+plain = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**30), 10**30)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(plain)
+def test_whatever_json_writes_is_read_back(value):
+    assert loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")) == value
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_a_value_or_refused_with_a_sentence(body):
+    sentence = ", got "
+    try:
+        loads(body)
+    except NotJson as error:
+        sentence = str(error)
+    assert ", got " in sentence
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[1,]",
+        b"{'a': 1}",
+        b"\xff\xfe{}",
+        '{"a": "\ufeff'.encode(),
+        "\ufeff{}".encode(),
+        b'{"a": NaN}',
+        b"[Infinity]",
+        b"[-Infinity]",
+        b"[1e999]",
+        b"[-1e999]",
+        b'{"a": 1, "a": 2}',
+        b'{"a": {"b": 1, "b": 1}}',
+        b'{"a": 1, "\\u0061": 2}',
+        b"[" + b"1" * 65 + b"]",
+        b"[0." + b"1" * 65 + b"]",
+        b'["\\ud800"]',
+        b'{"\\udfff": 1}',
+        b'["\x01"]',
+        b"[01]",
+        b"[1] [2]",
+        b"[" * 100_000 + b"]" * 100_000,
+        b'{"a":' * 40 + b"1" + b"}" * 40,
+    ],
+)
+def test_what_could_be_read_in_two_ways_is_refused(body):
+    with pytest.raises(NotJson, match="got "):
+        loads(body)
+
+
+def test_nesting_is_read_to_the_limit_and_refused_one_deeper():
+    assert loads(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH)
+    with pytest.raises(NotJson):
+        loads(b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1))
+
+
+def test_brackets_inside_text_are_not_nesting():
+    assert loads(json.dumps("[" * 1000).encode()) == "[" * 1000
+
+
+def test_a_pair_of_surrogates_is_one_character():
+    assert loads(b'"\\ud83d\\ude95"') == "\N{TAXI}"
+
+
+def test_the_largest_number_of_characters_is_read():
+    assert loads(b"1" * 64) == int("1" * 64)
+    assert math.isclose(loads(b"0." + b"3" * 62), 1 / 3)
+
+
+def test_a_thousand_pings_are_read_in_a_few_milliseconds():
+    ping = {"driver_id": "d-1", "t": "2026-11-21T08:30:00Z", "lat": 37.7749, "lon": -122.4194, "status": "available"}
+    body = json.dumps({"pings": [ping] * 1000}).encode()
+    best = min(_seconds(body) for _ in range(5))
+    assert best < 0.05
+
+
+def _seconds(body):
+    began = time.perf_counter()
+    loads(body)
+    return time.perf_counter() - began
