@@ -78,3 +78,12 @@ MODEL_BATCH_ROWS = Histogram(
     "wayfare_model_server_batch_rows", "Rows computed together.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 )
 MODEL_VERSIONS = Gauge("wayfare_model_server_versions", "Versions known, by state.", ["model", "state"])
+
+ACTOR_EVENTS = Counter("wayfare_actor_events_total", "Events that events_api acknowledged to this actor.", ["topic"])
+ACTOR_PENDING = Gauge("wayfare_actor_pending_events", "Events that wait for events_api to acknowledge them.")
+ACTOR_QUOTE_SECONDS = Histogram("wayfare_actor_quote_seconds", "Time of one quote as an app sees it.", buckets=_LATENCY)
+ACTOR_EVENT_TO_PRICE_SECONDS = Histogram(
+    "wayfare_actor_event_to_price_seconds",
+    "Wall time from a ping's 202 to a quote whose window holds it.",
+    buckets=(0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0),
+)

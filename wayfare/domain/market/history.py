@@ -86,6 +86,9 @@ class Recorder:
         """A trip has finished."""
         self.served.append(served)
 
+    def called_off(self, served: Served, t_ms: int) -> None:
+        """No trip comes of it."""
+
     def offline(self, cab: int, t_ms: int) -> None:
         """Shows in the legs."""
 

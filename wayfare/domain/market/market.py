@@ -288,6 +288,7 @@ class Market:
             self.watcher.trip(done)
         else:
             self._place[cab] = done.request.pickup_place
+            self.watcher.called_off(done, t)
         self._look_for_work(cab, t)
 
     def _come_on_line(self, shift: drivers.Shift, t: int) -> None:

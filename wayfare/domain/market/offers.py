@@ -51,6 +51,9 @@ class Watcher(LegWatcher, Protocol):
     def trip(self, served: Served) -> None:
         """A trip has finished."""
 
+    def called_off(self, served: Served, t_ms: int) -> None:
+        """A matched rider changed their mind before the cab came."""
+
     def offline(self, cab: int, t_ms: int) -> None:
         """A cab has left for the day."""
 

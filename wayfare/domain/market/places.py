@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wayfare.domain.city import City
+from wayfare.domain.errors import InvalidInput
 from wayfare.domain.features.inputs import PLACE_KINDS
 from wayfare.domain.geo.cells import EARTH_RADIUS_M, cell_of_point, center, morton, xy_of_point
 from wayfare.domain.market.draws import Float, Int
@@ -128,6 +129,11 @@ class Places:
         per_lat, per_lon = self.metres_per_degree
         return self.city.center.lat + y / per_lat, self.city.center.lon + x / per_lon
 
+    def degrees_of(self, x: float, y: float) -> tuple[float, float]:
+        """`to_degrees` of one point, to about a decimetre."""
+        per_lat, per_lon = self.metres_per_degree
+        return round(self.city.center.lat + y / per_lat, 6), round(self.city.center.lon + x / per_lon, 6)
+
     def gravity(self, *kinds: str) -> Float:
         """Cumulative choice of a partner place among `kinds`, given each place: [n, n], rows rise to 1.
 
@@ -189,8 +195,9 @@ def places_of(city: City) -> Places:
     """The places that lie inside a city's boundary (a boundary without the airport is a city without one)."""
     rows = [row for row in _TABLE if city.holds(row[2], row[3])]
     if len(rows) < 10:
-        raise ValueError(
-            f"the simulated city lies at San Francisco's coordinates; {len(rows)} of its {len(_TABLE)} places are inside the boundary of {city.id!r}"
+        raise InvalidInput(
+            "the simulated city lies at San Francisco's coordinates and needs its places inside the boundary, "
+            f"got {len(rows)} of {len(_TABLE)} inside that of {city.id!r}"
         )
     assert all(row[1] in PLACE_KINDS for row in rows)
     per_lat = math.pi / 180.0 * EARTH_RADIUS_M
