@@ -38,6 +38,9 @@ EVENTS_REJECTED = Counter(
 )
 DEAD_LETTERS = Counter("wayfare_dead_letters_total", "Records sent to a dead-letter topic.", ["topic", "reason"])
 PANES_WRITTEN = Counter("wayfare_panes_written_total", "Pane registers written, by store.", ["store"])
+WINDOW_REBUILDS = Counter(
+    "wayfare_window_rebuilds_total", "Times a city's live window was found lost in Redis and written again.", []
+)
 INGEST_LAG = Gauge(
     "wayfare_ingest_lag_records",
     "Records between the newest in the log and the newest consumed.",
@@ -59,6 +62,12 @@ QUOTES = Counter("wayfare_quotes_total", "Quotes answered, by what set the multi
 MULTIPLIERS = Counter("wayfare_quoted_multipliers_total", "Quotes by multiplier.", ["city", "multiplier"])
 DEGRADATIONS = Counter("wayfare_degradations_total", "Quotes degraded, by what failed.", ["what"])
 BOOKINGS = Counter("wayfare_bookings_total", "Bookings by outcome.", ["outcome"])
+BOOKINGS_RELAYED = Counter("wayfare_bookings_relayed_total", "Intents of bookings seen through to the log.", [])
+QUOTES_SETTLED = Counter(
+    "wayfare_quotes_settled_total",
+    "Ended quotes whose outcome the ledger holds, by outcome, and unreadable ones.",
+    ["outcome"],
+)
 PREDICTIONS_LOST = Counter("wayfare_predictions_lost_total", "Served predictions that could not be logged.", [])
 PREDICT_SECONDS = Histogram(
     "wayfare_predict_seconds", "Time of one Predict call to the model server.", ["model"], buckets=_LATENCY

@@ -52,8 +52,7 @@ class Quote:
 
 @dataclass(frozen=True)
 class Quoter:
-    """Makes quotes. unique: 32 hexadecimal digits never given before. pseudonym: the log's name of a rider.
-    """
+    """Makes quotes. unique: 32 hexadecimal digits never given before. pseudonym: the log's name of a rider."""
 
     pricer: Pricer
     histories: LayeredHistories
