@@ -67,6 +67,8 @@ class ModelServer(prediction_service_pb2_grpc.PredictionServiceServicer, model_s
             code, message = refused.code, str(refused)
         except WrongInput as error:
             code, message = grpc.StatusCode.INVALID_ARGUMENT, str(error)
+        except tf.errors.InvalidArgumentError as error:
+            code, message = grpc.StatusCode.INVALID_ARGUMENT, error.message[:300]
         except Expired:
             code, message = grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline passed before the work began"
         except Exception as error:

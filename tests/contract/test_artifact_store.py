@@ -15,6 +15,7 @@ from wayfare.adapters.fsspec_artifacts import ArtifactStore
 from wayfare.adapters.memory_artifacts import MemoryArtifacts
 from wayfare.domain.errors import ArtifactRefused, InvalidInput, StoreUnavailable
 from wayfare.domain.models.artifact import Artifacts, folder_of
+from wayfare.domain.models.signed import Refusal
 
 DAY = dt.date(2026, 11, 21)
 
@@ -363,8 +364,9 @@ def test_an_outage_is_store_unavailable(backend, folder, trainer, trusted):
 
 def test_refusals_are_signed_by_the_publisher_and_read_back(backend, trainer, publisher, trusted):
     assert backend.store.refusals("surge-sf", trusted) == {}
-    backend.store.write_refusals("surge-sf", {"stable": (20261121002, "golden: row 3")}, publisher)
-    assert backend.store.refusals("surge-sf", trusted) == {"stable": (20261121002, "golden: row 3")}
+    refusal = Refusal(20261121002, "golden: row 3", "f00d")
+    backend.store.write_refusals("surge-sf", {"stable": refusal}, publisher)
+    assert backend.store.refusals("surge-sf", trusted) == {"stable": refusal}
     with pytest.raises(InvalidInput, match="role"):
         backend.store.write_refusals("surge-sf", {}, trainer)
 

@@ -40,6 +40,7 @@ from wayfare.domain.models.artifact import (
 from wayfare.domain.models.signed import (
     PointerKind,
     Pointers,
+    Refusal,
     Signer,
     Trusted,
     parse_object,
@@ -197,10 +198,9 @@ class ArtifactStore:
         """What is verified and served: label -> version."""
         return dict(self._read("labels", model, trusted).versions)
 
-    def refusals(self, model: str, trusted: Trusted) -> dict[str, tuple[int, str]]:
-        """What is wished for and was refused: label -> (version, why)."""
-        found = self._read("refusals", model, trusted)
-        return {label: (version, str(found.reasons.get(label, ""))) for label, version in found.versions.items()}
+    def refusals(self, model: str, trusted: Trusted) -> dict[str, Refusal]:
+        """What is wished for and was refused, by label."""
+        return self._read("refusals", model, trusted).refused()
 
     def write_releases(self, model: str, versions: Mapping[str, int], signer: Signer) -> None:
         """Replace the wish."""
@@ -210,10 +210,11 @@ class ArtifactStore:
         """Replace the fact."""
         self._write("labels", model, versions, {}, signer)
 
-    def write_refusals(self, model: str, refused: Mapping[str, tuple[int, str]], signer: Signer) -> None:
+    def write_refusals(self, model: str, refused: Mapping[str, Refusal], signer: Signer) -> None:
         """Replace the list of refusals."""
-        versions = {label: version for label, (version, _) in refused.items()}
-        self._write("refusals", model, versions, {label: why for label, (_, why) in refused.items()}, signer)
+        versions = {label: refusal.version for label, refusal in refused.items()}
+        reasons = {label: f"{refusal.fingerprint} {refusal.why}" for label, refusal in refused.items()}
+        self._write("refusals", model, versions, reasons, signer)
 
     def fingerprint(self, model: str, version: int) -> str:
         """Changes whenever a file of the artifact, or the model's releases, is written; nothing is verified."""

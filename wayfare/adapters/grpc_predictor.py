@@ -31,6 +31,8 @@ _OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 1_000),
 )
 
+_ANSWERED = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.INTERNAL)
+
 
 @dataclass(frozen=True, slots=True)
 class Tls:
@@ -52,10 +54,13 @@ class GrpcPredictor:
 
     address: `host:port`; for several servers behind one name use `dns:///name:port`, calls go round. The channel is
     made at the first call and again in a forked child, since gRPC does not survive a fork. tls: None only on loopback.
+    server_name: the name in the server's certificate when `address` is a bare number.
     """
 
-    def __init__(self, address: str, tls: Tls | None = None) -> None:
+    def __init__(self, address: str, tls: Tls | None = None, server_name: str | None = None) -> None:
         self._address = address
+        named = (("grpc.ssl_target_name_override", server_name),) if tls and server_name else ()
+        self._options = (*_OPTIONS, *named)
         self._tls = tls
         self._lock = threading.Lock()
         self._owner: int | None = None
@@ -71,13 +76,13 @@ class GrpcPredictor:
         protos.put_array(request.inputs[INPUT], array)
         answer = self._call(0, request, timeout_s)
         if OUTPUT not in answer.outputs:
-            raise ModelUnavailable(f"the model's answer must have {OUTPUT}, got {sorted(answer.outputs)}")
+            raise ModelUnavailable(f"the model's answer must have {OUTPUT}, got {sorted(answer.outputs)}", True)
         if answer.model_spec.version.value != version:
-            raise ModelUnavailable(f"version {version} was asked, got {answer.model_spec.version.value}")
+            raise ModelUnavailable(f"version {version} was asked, got {answer.model_spec.version.value}", True)
         try:
             values = protos.get_array(answer.outputs[OUTPUT])
         except ValueError as error:
-            raise ModelUnavailable(f"the model's answer cannot be read: {error}") from error
+            raise ModelUnavailable(f"the model's answer cannot be read: {error}", True) from error
         return checked_answer(values, len(array))
 
     def states(self, model: str, timeout_s: float) -> dict[int, str]:
@@ -113,7 +118,8 @@ class GrpcPredictor:
             return (calls or self._open())[which](request, timeout=timeout_s)
         except grpc.RpcError as error:
             raise ModelUnavailable(
-                f"the model server at {self._address} did not answer: {error.code().name} {error.details()!s:.200}"
+                f"the model server at {self._address} did not answer: {error.code().name} {error.details()!s:.200}",
+                error.code() in _ANSWERED,
             ) from error
         except ValueError as error:  # the channel was closed while this thread was about to use it
             raise ModelUnavailable(f"the channel to {self._address} is closed: {error}") from error
@@ -122,13 +128,13 @@ class GrpcPredictor:
         with self._lock:
             if self._calls is None or self._owner != os.getpid():
                 if self._tls is None:
-                    channel = grpc.insecure_channel(self._address, options=_OPTIONS)
+                    channel = grpc.insecure_channel(self._address, options=self._options)
                 else:
                     try:
                         credentials = self._tls.credentials()
                     except OSError as error:
                         raise ModelUnavailable(f"a certificate cannot be read: {error}") from error
-                    channel = grpc.secure_channel(self._address, credentials, options=_OPTIONS)
+                    channel = grpc.secure_channel(self._address, credentials, options=self._options)
                 self._channel = channel
                 self._calls = (
                     channel.unary_unary(

@@ -34,7 +34,7 @@ class MemoryPredictor:
         try:
             values = np.asarray(self.networks[model, version](array))
         except Exception as error:
-            raise ModelUnavailable(f"the model failed on rows of shape {array.shape}: {error}") from error
+            raise ModelUnavailable(f"the model failed on rows of shape {array.shape}: {error}", True) from error
         return checked_answer(values, len(array))
 
     def states(self, model: str, timeout_s: float) -> dict[int, str]:

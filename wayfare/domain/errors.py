@@ -79,7 +79,14 @@ class LedgerUnavailable(Unavailable):
 
 
 class ModelUnavailable(Unavailable):
-    """The model server failed, timed out or answered nonsense."""
+    """The model server failed, timed out or answered nonsense.
+
+    answered: True when a server did answer, so that asking again would give the same.
+    """
+
+    def __init__(self, message: str, answered: bool = False) -> None:
+        super().__init__(message)
+        self.answered = answered
 
 
 class StoreUnavailable(Unavailable):

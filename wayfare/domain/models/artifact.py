@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from wayfare.domain.errors import ArtifactRefused, InvalidInput
 from wayfare.domain.ids import is_id
-from wayfare.domain.models.signed import SCHEMA, Signer, Trusted, canonical, check_signature, parse_object
+from wayfare.domain.models.signed import SCHEMA, Refusal, Signer, Trusted, canonical, check_signature, parse_object
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
@@ -230,10 +230,10 @@ class Artifacts(Protocol):
     def write_labels(self, model: str, versions: Mapping[str, int], signer: Signer) -> None:
         """Replace the fact."""
 
-    def refusals(self, model: str, trusted: Trusted) -> dict[str, tuple[int, str]]:
-        """What is wished for and was refused: label -> (version, why)."""
+    def refusals(self, model: str, trusted: Trusted) -> dict[str, Refusal]:
+        """What is wished for and was refused, by label."""
 
-    def write_refusals(self, model: str, refused: Mapping[str, tuple[int, str]], signer: Signer) -> None:
+    def write_refusals(self, model: str, refused: Mapping[str, Refusal], signer: Signer) -> None:
         """Replace the list of refusals."""
 
     def fingerprint(self, model: str, version: int) -> str:

@@ -48,17 +48,19 @@ def checked_answer(values: NDArray[Any], rows: int) -> Rows:
     A rise of at most `LARGEST_RISE` is rounding and is levelled.
     """
     if values.shape != (rows, len(LEVELS)) or values.dtype.kind != "f":
-        raise ModelUnavailable(f"the model must answer {(rows, len(LEVELS))} floats, got {values.dtype} {values.shape}")
+        raise ModelUnavailable(
+            f"the model must answer {(rows, len(LEVELS))} floats, got {values.dtype} {values.shape}", True
+        )
     if not np.isfinite(values).all():
         raise ModelUnavailable(
-            f"the model answered numbers that are not finite, got {_row(values, ~np.isfinite(values))}"
+            f"the model answered numbers that are not finite, got {_row(values, ~np.isfinite(values))}", True
         )
     outside = (values < 0.0) | (values > 1.0)
     if outside.any():
-        raise ModelUnavailable(f"the model answered probabilities outside 0 to 1, got {_row(values, outside)}")
+        raise ModelUnavailable(f"the model answered probabilities outside 0 to 1, got {_row(values, outside)}", True)
     rises = np.diff(values, axis=1) > LARGEST_RISE
     if rises.any():
-        raise ModelUnavailable(f"the model's at_least must never increase, got {_row(values, rises)}")
+        raise ModelUnavailable(f"the model's at_least must never increase, got {_row(values, rises)}", True)
     level: Rows = np.minimum.accumulate(values, axis=1).astype(np.float32, copy=False)
     return level
 

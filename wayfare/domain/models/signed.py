@@ -13,7 +13,7 @@ import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from wayfare.domain.errors import ArtifactRefused, InvalidInput
 from wayfare.domain.ids import is_id
@@ -103,12 +103,20 @@ def parse_object(data: bytes, what: str, reason: str) -> dict[str, Any]:
     return value
 
 
+class Refusal(NamedTuple):
+    """A version that was wished for and refused. fingerprint: of the artifact and releases that were looked at."""
+
+    version: int
+    why: str
+    fingerprint: str
+
+
 @dataclass(frozen=True, slots=True)
 class Pointers:
     """A signed `releases.json` (wish), `labels.json` (fact) or `refusals.json` of one model: label -> version.
 
     serial: grows with every write, so that a reader can tell an old file that somebody put back. written: RFC 3339.
-    reasons: label -> why its version was refused; refusals only.
+    reasons: label -> fingerprint, a space, and why its version was refused; refusals only.
     """
 
     kind: PointerKind
@@ -117,6 +125,11 @@ class Pointers:
     serial: int
     written: str
     reasons: Mapping[str, str] = field(default_factory=dict)
+
+    def refused(self) -> dict[str, Refusal]:
+        """The entries of a `refusals.json` by label."""
+        split = {label: str(self.reasons.get(label, "")).partition(" ") for label in self.versions}
+        return {label: Refusal(self.versions[label], why, mark) for label, (mark, _, why) in split.items()}
 
     def to_bytes(self, signer: Signer) -> bytes:
         """The signed document; InvalidInput when the signer's role does not allow it."""

@@ -1,0 +1,1 @@
+"""Brings verified artifacts to the model server and moves labels."""
