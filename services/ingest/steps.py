@@ -1,0 +1,316 @@
+"""One consumer's work: read the log, move the state, write what it has come to, and only then remember how far.
+
+The order in `publish` and `_snapshot` is what makes a crash harmless: registers to Redis, closed panes and dead letters to
+Kafka, all acknowledged; then the snapshot; then the group's offset, which is for lag alone. Dying anywhere repeats writes
+that their readers know by key and offset.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from wayfare.adapters.kafka_client import Headers, Producer
+from wayfare.adapters.kafka_consumer import GroupConsumer, send_dead_letter
+from wayfare.adapters.kafka_decode import Decoder
+from wayfare.adapters.kafka_snapshots import KafkaSnapshots
+from wayfare.adapters.redis_window import PartitionStatus, RedisWindow
+from wayfare.domain.errors import InvalidInput, LogUnavailable, WindowUnavailable
+from wayfare.domain.streams import pane_bytes, sketch
+from wayfare.domain.streams.panes import PaneRegister
+from wayfare.domain.streams.state import CityState, PartitionState, gauges_of, newest_weather
+from wayfare.runtime import metrics
+from wayfare.runtime.logs import logger
+
+PANE_CONTENT_TYPE = "application/vnd.wayfare.pane"
+TOPICS = ("driver-pings", "ride-requests", "weather")
+
+
+class _Settings(Protocol):
+    publish_seconds: float
+    snapshot_seconds: float
+    snapshot_least_seconds: float
+
+
+@dataclasses.dataclass(slots=True)
+class _Owned:
+    """One partition that this consumer works on."""
+
+    state: PartitionState
+    decoder: Decoder
+    snapshot_offset: int
+    snapshot_at: float
+    closed_since_snapshot: bool = False
+    counted: dict[str, tuple[int, dict[str, int]]] = dataclasses.field(default_factory=dict)
+
+
+class Ingest:
+    """See the module. One thread calls `step` for ever; `problems` may be read by any."""
+
+    def __init__(
+        self,
+        consumer: GroupConsumer,
+        producer: Producer,
+        snapshots: KafkaSnapshots,
+        window: RedisWindow,
+        settings: Any,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._consumer, self._producer, self._snapshots, self._window = consumer, producer, snapshots, window
+        self._settings: _Settings = settings
+        self._monotonic = monotonic
+        self._owned: dict[Any, _Owned] = {}
+        self._stale_assignment = False
+        self._closed: list[PaneRegister] = []
+        self._dead: list[tuple[Any, Any]] = []
+        self._rebuild: set[tuple[Any, str]] = set()
+        self._written: dict[tuple[str, str], int] = {}
+        self._published_at = self._lag_at = -1e9
+        self._paused = False
+        self._log = logger()
+        self.problems: dict[str, str | None] = {
+            "log": "not connected yet",
+            "window": None,
+            "assignment": "not joined yet",
+        }
+
+    def step(self) -> None:
+        """Read once and do what is due. Never raises what a retry can mend: it is kept in `problems` and tried again."""
+        try:
+            self._consumer.connect()
+            changed, batches = self._consumer.poll(0.05)
+            self._stale_assignment |= changed
+            if self._stale_assignment:
+                self._take_assignment()
+                batches = {}
+            self.problems["log"] = None
+        except LogUnavailable as error:
+            self._trouble("log", error)
+            return
+        if self._paused:
+            # What was on its way when reading was paused is read again.
+            self._stale_assignment |= bool(batches)
+        else:
+            for partition, records in batches.items():
+                self._take(partition, records)
+        now = self._monotonic()
+        if self._closed or self._dead or self._paused or now - self._published_at >= self._settings.publish_seconds:
+            self._published_at = now
+            if self.publish():
+                self._snapshot_due(now)
+        if now - self._lag_at >= 5.0:
+            self._lag_at = now
+            self._measure_lag()
+
+    def _trouble(self, what: str, error: Exception) -> None:
+        if self.problems[what] != str(error):
+            self._log.warning("cannot go on", with_what=what, reason=str(error))
+        self.problems[what] = str(error)
+
+    def _take_assignment(self) -> None:
+        """Settle what the group has decided: last words for what is gone, state and position for what is owned."""
+        self.problems["assignment"] = "partitions are being taken over"
+        owned = self._consumer.owned()
+        gone = [partition for partition in self._owned if partition not in owned]
+        if gone:
+            self._last_words(gone)
+        for partition in gone:
+            del self._owned[partition]
+        self._rebuild = {(partition, city) for partition, city in self._rebuild if partition in owned}
+        fresh = [partition for partition in owned if partition not in self._owned]
+        found = self._snapshots.load() if fresh else {}
+        for partition in fresh:
+            self._owned[partition] = self._restored(partition, found.get((partition.topic, partition.partition)))
+        for partition, own in self._owned.items():
+            covers = own.state.covers_offset
+            self._consumer.seek(partition, None if covers < 0 else covers + 1)
+        self._consumer.pause(self._paused)
+        self._stale_assignment = False
+        self.problems["assignment"] = None
+        self._log.info("partitions taken", partitions=sorted(f"{p.topic}|{p.partition}" for p in owned))
+
+    def _restored(self, partition: Any, snapshot: bytes | None) -> _Owned:
+        state = PartitionState(partition.topic, partition.partition)
+        if snapshot is not None:
+            try:
+                state = PartitionState.restore(snapshot)
+            except InvalidInput as error:
+                # Without a snapshot the log itself is read, from its oldest record on.
+                self._log.error("a snapshot cannot be used", topic=partition.topic, reason=str(error))
+        self._rebuild |= {(partition, city) for city in state.cities}
+        decoder = Decoder(partition.topic, partition.partition, self._consumer.partitions(partition.topic))
+        own = _Owned(state, decoder, state.covers_offset, self._monotonic())
+        for city, of_city in state.cities.items():
+            own.counted[city] = (of_city.applied, dict(of_city.rejected))
+        return own
+
+    def _take(self, partition: Any, records: list[Any]) -> None:
+        own = self._owned[partition]
+        records = [record for record in records if record.offset > own.state.covers_offset]
+        if not records:
+            return
+        decoded = own.decoder.decode(records)
+        closed = own.state.take(decoded.segments, decoded.last_offset)
+        own.closed_since_snapshot |= bool(closed)
+        self._closed += closed
+        self._dead += [(partition, dead) for dead in decoded.dead]
+        self._count(partition.topic, own)
+
+    def _count(self, topic: str, own: _Owned) -> None:
+        for city, state in own.state.cities.items():
+            applied, rejected = own.counted.get(city, (0, {}))
+            metrics.EVENTS_APPLIED.labels(topic).inc(state.applied - applied)
+            for reason, count in state.rejected.items():
+                metrics.EVENTS_REJECTED.labels(topic, reason).inc(count - rejected.get(reason, 0))
+            own.counted[city] = (state.applied, dict(state.rejected))
+
+    def publish(self) -> bool:
+        """Write what has changed; False, with everything kept for the next time, when Redis or Kafka is out of reach.
+
+        Until both have acknowledged nothing more is read, so what is kept is bounded by one read of the log.
+        """
+        try:
+            self._to_redis()
+            self.problems["window"] = None
+            self._to_kafka()
+        except WindowUnavailable as error:
+            self._trouble("window", error)
+            # What a failed write left behind is unknown, and a Redis that comes back may be empty.
+            self._rebuild |= {(p, city) for p, own in self._owned.items() for city in own.state.cities}
+            self._set_paused(True)
+            return False
+        except LogUnavailable as error:
+            self._trouble("log", error)
+            self._set_paused(True)
+            return False
+        self._set_paused(False)
+        return True
+
+    def _set_paused(self, paused: bool) -> None:
+        if paused != self._paused:
+            self._paused = paused
+            self._consumer.pause(paused)
+
+    def _to_redis(self) -> None:
+        closed: dict[tuple[str, str, int], list[tuple[str, bytes]]] = {}
+        for register in self._closed:
+            if register.gauge in gauges_of(register.topic):
+                at = (register.city, register.topic, register.partition)
+                closed.setdefault(at, []).append((register.key, pane_bytes.encode(pane_bytes.exact(register))))
+        by_city: dict[str, list[tuple[Any, _Owned, CityState]]] = {}
+        for partition, own in self._owned.items():
+            for city, state in own.state.cities.items():
+                if state.changed or (partition, city) in self._rebuild:
+                    by_city.setdefault(city, []).append((partition, own, state))
+        for city, changed in by_city.items():
+            if not self._city_to_redis(city, changed, closed):
+                # Redis has lost what was written before: write the whole window of every partition of the city.
+                metrics.WINDOW_REBUILDS.inc()
+                self._log.warning("the live window was lost and is written again", city=city)
+                everything = [
+                    (p, own, own.state.cities[city]) for p, own in self._owned.items() if city in own.state.cities
+                ]
+                self._rebuild |= {(partition, city) for partition, _own, _state in everything}
+                self._city_to_redis(city, everything, closed)
+
+    def _city_to_redis(
+        self,
+        city: str,
+        changed: list[tuple[Any, _Owned, CityState]],
+        closed: dict[tuple[str, str, int], list[tuple[str, bytes]]],
+    ) -> bool:
+        """Write some partitions of a city; False when Redis turns out not to hold what was written last."""
+        registers: list[tuple[str, bytes]] = []
+        statuses = []
+        for partition, own, state in changed:
+            covers = own.state.covers_offset
+            if (partition, city) in self._rebuild:
+                registers += [(encoded.key, encoded.data) for encoded in state.window]
+            else:
+                registers += closed.get((city, state.topic, state.partition), [])
+            registers += [(r.key, pane_bytes.encode(r)) for r in state.open_registers(covers)]
+            statuses.append(
+                PartitionStatus(state.topic, state.partition, covers, state.log_time_ms, state.applied, state.rejected)
+            )
+        if registers:
+            metrics.PANES_WRITTEN.labels("redis").inc(self._window.put_bytes(city, registers))
+        before = self._window.put_status(city, statuses)
+        for _partition, _own, state in changed:
+            if observations := newest_weather(state):
+                self._window.put_weather(city, observations)
+        kept = True
+        for (partition, _own, state), status, held in zip(changed, statuses, before, strict=True):
+            wrote = self._written.get((city, status.field))
+            rebuilt = (partition, city) in self._rebuild
+            kept &= rebuilt or wrote is None or (held is not None and held >= wrote)
+            self._written[city, status.field] = status.covers_offset
+            self._rebuild.discard((partition, city))
+            state.changed = False
+        return kept
+
+    def _to_kafka(self) -> None:
+        headers: Headers = [("content-type", PANE_CONTENT_TYPE.encode())]
+        futures = [
+            self._producer.send("panes", pane_bytes.encode(register), register.key.encode(), headers)
+            for register in self._closed
+        ]
+        futures += [
+            send_dead_letter(self._producer, dead, partition.topic, partition.partition, dead.reason, dead.error)
+            for partition, dead in self._dead
+        ]
+        if futures:
+            self._producer.wait(futures)
+        metrics.PANES_WRITTEN.labels("kafka").inc(len(self._closed))
+        for register in self._closed:
+            if register.sketch is not None:
+                metrics.SKETCH_ERROR.labels(register.gauge, "promised").set(sketch.promised_error(register.sketch))
+                observed = sketch.observed_error(register.sketch, register.cells, register.counts)
+                metrics.SKETCH_ERROR.labels(register.gauge, "observed").set(observed)
+        for partition, dead in self._dead:
+            metrics.DEAD_LETTERS.labels(partition.topic, dead.reason).inc()
+        self._closed, self._dead = [], []
+
+    def _snapshot_due(self, now: float) -> None:
+        for partition, own in self._owned.items():
+            age = now - own.snapshot_at
+            due = age >= self._settings.snapshot_seconds or (
+                own.closed_since_snapshot and age >= self._settings.snapshot_least_seconds
+            )
+            if due and own.state.covers_offset > own.snapshot_offset and not self._snapshot(partition, own):
+                return
+
+    def _snapshot(self, partition: Any, own: _Owned) -> bool:
+        covers = own.state.covers_offset
+        try:
+            self._snapshots.save(partition.topic, partition.partition, covers, own.state.snapshot())
+        except LogUnavailable as error:
+            self._trouble("log", error)
+            return False
+        own.snapshot_offset, own.snapshot_at, own.closed_since_snapshot = covers, self._monotonic(), False
+        self._consumer.commit({partition: covers + 1})
+        return True
+
+    def _last_words(self, partitions: list[Any]) -> None:
+        """Write what partitions have come to, so that the next owner replays nothing; it may, and then loses nothing."""
+        if self.publish():
+            for partition in partitions:
+                own = self._owned[partition]
+                if own.state.covers_offset > own.snapshot_offset:
+                    self._snapshot(partition, own)
+
+    def _measure_lag(self) -> None:
+        try:
+            ends = self._consumer.end_offsets(2.0)
+        except LogUnavailable as error:
+            self._trouble("log", error)
+            return
+        for partition, end in ends.items():
+            if partition in self._owned:
+                lag = end - 1 - self._owned[partition].state.covers_offset
+                metrics.INGEST_LAG.labels(partition.topic, str(partition.partition)).set(max(0, lag))
+
+    def close(self) -> None:
+        """Write everything, remember how far, and leave the group."""
+        self._last_words(list(self._owned))
+        self._consumer.close()
