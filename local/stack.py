@@ -33,7 +33,7 @@ SERVER_TIMEOUT_SECONDS = 120.0
 SERVICE_TIMEOUT_SECONDS = 90.0
 STOP_TIMEOUT_SECONDS = 30.0
 MOST_ATTEMPTS = 4
-"""A process that ended this often while it was waited for will not come up."""
+"""A process that was started more often than this while it was waited for will not come up."""
 
 Say = Callable[[str, str], None]
 """Told of progress as (name of the process or step, what happens to it)."""
@@ -107,12 +107,11 @@ class Stack:
 
     def _wait(self, name: str, probe: probes.Probe, timeout_seconds: float) -> None:
         deadline = time.monotonic() + timeout_seconds
-        attempts: set[int] = set()
+        attempts: set[int | None] = set()
         while (reason := probe()) is not None:
-            state, pid = supervise.states(self.layout).get(name, ("UNKNOWN", None))
-            attempts |= {pid} if pid else set()
+            attempts.add(supervise.last_start(self.layout, name))
             if time.monotonic() > deadline or len(attempts) > MOST_ATTEMPTS:
-                raise StackFailed(f"{name} did not come up ({state.lower()}): {reason}\n{self.end_of_log(name)}")
+                raise StackFailed(f"{name} did not come up: {reason}\n{self.end_of_log(name)}")
             time.sleep(0.2)
 
     def wait_ready(self, names: Iterable[str] = SERVICE_NAMES, timeout_seconds: float = 60.0) -> None:

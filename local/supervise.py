@@ -182,6 +182,15 @@ def states(layout: Layout) -> dict[str, tuple[str, int | None]]:
         return {}
 
 
+def last_start(layout: Layout, name: str) -> int | None:
+    """When supervision last started a program, in wall seconds; it changes with every attempt. None when unknown."""
+    try:
+        with control(layout) as supervisor:
+            return int(supervisor.getProcessInfo(name)["start"])
+    except (SupervisionFailed, xmlrpc.client.Fault):
+        return None
+
+
 def shut_down(layout: Layout, timeout_seconds: float = 60.0) -> None:
     """End the daemon, and with it whatever it still runs."""
     pid = layout.supervisor_pid_file.read_text().strip() if layout.supervisor_pid_file.exists() else ""

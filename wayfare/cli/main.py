@@ -48,7 +48,7 @@ def main() -> None:
     """Run the command; exit status 0 ok, 1 failed, 2 wrong usage."""
     try:
         group.main(prog_name="wayfare", standalone_mode=True)
-    except WayfareError as error:
+    except (WayfareError, OSError) as error:
         click.echo(f"wayfare: {error}", err=True)
         sys.exit(1)
 
