@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from wayfare.adapters.kafka_client import Headers, Producer
+from wayfare.adapters.kafka_client import PANE, Headers, Producer
 from wayfare.adapters.kafka_consumer import GroupConsumer, send_dead_letter
 from wayfare.adapters.kafka_decode import Decoder
 from wayfare.adapters.kafka_snapshots import KafkaSnapshots
@@ -23,7 +23,6 @@ from wayfare.domain.streams.state import CityState, PartitionState, gauges_of, n
 from wayfare.runtime import metrics
 from wayfare.runtime.logs import logger
 
-PANE_CONTENT_TYPE = "application/vnd.wayfare.pane"
 TOPICS = ("driver-pings", "ride-requests", "weather")
 
 
@@ -146,7 +145,10 @@ class Ingest:
         return own
 
     def _take(self, partition: Any, records: list[Any]) -> None:
-        own = self._owned[partition]
+        own = self._owned.get(partition)
+        if own is None:
+            self._stale_assignment = True
+            return
         records = [record for record in records if record.offset > own.state.covers_offset]
         if not records:
             return
@@ -250,7 +252,7 @@ class Ingest:
         return kept
 
     def _to_kafka(self) -> None:
-        headers: Headers = [("content-type", PANE_CONTENT_TYPE.encode())]
+        headers: Headers = [("content-type", PANE.encode())]
         futures = [
             self._producer.send("panes", pane_bytes.encode(register), register.key.encode(), headers)
             for register in self._closed

@@ -21,6 +21,8 @@ Headers = list[tuple[str, bytes]]
 
 JSON = "application/json"
 ARROW = "application/vnd.apache.arrow.stream"
+PANE = "application/vnd.wayfare.pane"
+"""A pane register (`wayfare.domain.streams.pane_bytes`); its name is the record's key."""
 MAX_RECORD_BYTES = 4_000_000
 """Largest record that our producers send; the brokers' message.max.bytes is a little more."""
 
