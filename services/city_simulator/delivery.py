@@ -57,7 +57,7 @@ class Delivery:
         self._changed = threading.Condition()
         self._in_flight = 0
         self._closed = False
-        self.problem: str | None = "no event has been acknowledged yet"
+        self._problems: dict[str, str] = {"": "no event has been acknowledged yet"}
         self._threads = [
             threading.Thread(target=self._run, args=(route,), name=f"send-{route.topic}", daemon=True)
             for route in ROUTES
@@ -67,6 +67,11 @@ class Delivery:
         """Begin to send."""
         for thread in self._threads:
             thread.start()
+
+    @property
+    def problem(self) -> str | None:
+        """Why events cannot be sent now, as far as is known."""
+        return next(iter(list(self._problems.values())), None)
 
     def put(self, topic: str, events: list[Json]) -> None:
         """Take events. When too many are pending the oldest pings are given up: newer ones tell the same and more."""
@@ -131,13 +136,14 @@ class Delivery:
             reason, answer = self._post(route, batch)
             if answer is not None and answer.status_code == 202:
                 self._statistics.sent(route.topic, len(batch))
-                self.problem = None
+                self._problems.pop("", None)
+                self._problems.pop(route.topic, None)
                 self._told(route.topic, time.monotonic(), _received_at(answer))
                 return []
             if answer is not None and answer.status_code == 422:
                 batch = self._without_refused(route, batch, answer)
                 continue
-            self.problem = f"events_api does not take {route.topic}: {reason}"
+            self._problems[route.topic] = f"events_api does not take {route.topic}: {reason}"
             self._statistics.retried()
             with self._changed:
                 if self._closed:
