@@ -14,8 +14,17 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-OUT = Console(highlight=False, soft_wrap=True)
-ERR = Console(highlight=False, stderr=True, soft_wrap=True)
+PIPE_COLUMNS = 240
+"""A pipe has no width; lines are not cut to fit one."""
+
+
+def _console(*, stderr: bool) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(highlight=False, stderr=stderr, soft_wrap=True, width=None if stream.isatty() else PIPE_COLUMNS)
+
+
+OUT = _console(stderr=False)
+ERR = _console(stderr=True)
 
 Say = Callable[[str, str], None]
 
