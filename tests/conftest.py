@@ -9,9 +9,14 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from local.stack import SERVER_NAMES, Addresses, Stack
+
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("wayfare", deadline=None)
+hypothesis.settings.load_profile("wayfare")
 
 ROOT = pathlib.Path(__file__).parents[1]
 
