@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import itertools
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from cassandra.concurrent import execute_concurrent, execute_concurrent_with_args
+from cassandra.concurrent import execute_concurrent
 from cassandra.query import BatchStatement, BatchType
 
 from wayfare.adapters.cassandra_session import DRIVER_ERRORS, LazySession
@@ -18,8 +19,12 @@ from wayfare.domain.errors import StoreUnavailable
 from wayfare.domain.features.inputs import RiderHistory
 from wayfare.domain.features.stores import NOBODY, CellFeatures, Matrix
 
-_IN_FLIGHT = 64
+_IN_FLIGHT = 32
 """Requests in flight: enough to hide the round trip, too few to overload one node."""
+_CHUNK = 1_000
+"""Statements held in memory at once."""
+_ATTEMPTS = 4
+Statement = tuple[Any, Any]
 _BATCH_ROWS = 200
 """Rows of one partition in an unlogged batch: well under Cassandra's warning at 5 KB times its default of ten."""
 
@@ -46,7 +51,7 @@ class CassandraFeatures:
         )
         now = time.time_ns() // 1000
 
-        def batches() -> Iterator[tuple[BatchStatement, None]]:
+        def batches() -> Iterator[Statement]:
             for trip_id, row in zip(trip_ids, values.tolist(), strict=True):
                 batch = BatchStatement(batch_type=BatchType.UNLOGGED)
                 # Of two cells with one timestamp the deletion wins, so it is a microsecond older.
@@ -56,8 +61,7 @@ class CassandraFeatures:
                         batch.add(insert, (trip_id, number, name, value, now))
                 yield batch, None
 
-        with _mapped("write training features"):
-            self._run(batches())
+        self._finish(batches(), "write training features")
         return int((~np.isnan(values)).sum())
 
     def read_rows(self, trip_ids: Sequence[str], names: Sequence[str]) -> Matrix:
@@ -65,19 +69,11 @@ class CassandraFeatures:
         query = self._session.prepared("SELECT feature_name, value FROM features WHERE trip_id = ?")
         column = {name: number for number, name in enumerate(names)}
         found = np.full((len(trip_ids), len(names)), np.nan)
-        with _mapped("read training features"):
-            answers = execute_concurrent_with_args(
-                self._session(),
-                query,
-                [(trip_id,) for trip_id in trip_ids],
-                concurrency=_IN_FLIGHT,
-                raise_on_first_error=True,
-                results_generator=True,
-            )
-            for row, (_, answer) in enumerate(answers):
-                for name, value in answer:
-                    if name in column:
-                        found[row, column[name]] = value
+        asked = [(query, (trip_id,)) for trip_id in trip_ids]
+        for row, answer in self._run(asked, "read training features"):
+            for name, value in answer:
+                if name in column:
+                    found[row, column[name]] = value
         return found
 
     def write(self, city: str, as_of: dt.date, days_seen: int, histories: Mapping[str, RiderHistory]) -> None:
@@ -89,7 +85,7 @@ class CassandraFeatures:
         )
         now = time.time_ns() // 1000
 
-        def batches(rows: Iterable[tuple[str, RiderHistory]]) -> Iterator[tuple[Any, Any]]:
+        def batches(rows: Iterable[tuple[str, RiderHistory]]) -> Iterator[Statement]:
             for rider, history in rows:
                 cells = [
                     ("all", "", history.bookings),
@@ -104,9 +100,8 @@ class CassandraFeatures:
                 for kind, key, count in cells[_BATCH_ROWS:]:
                     yield insert, (city, rider, kind, key, count, as_of, history.days_seen, now)
 
-        with _mapped("write riders' histories"):
-            self._run(batches(histories.items()))
-            self._run(batches([(NOBODY, RiderHistory(0, days_seen))]))
+        self._finish(batches(histories.items()), "write riders' histories")
+        self._finish(batches([(NOBODY, RiderHistory(0, days_seen))]), "write riders' histories")
 
     def read(self, city: str, rider_id: str, timeout_s: float) -> RiderHistory | None:
         """The rider's aggregates, or nobody's, or None; both are asked for at once."""
@@ -140,8 +135,7 @@ class CassandraFeatures:
             (insert, (city, cell, known.place_kind, *(known.median_dropoff or (None, None)), known.trips, as_of))
             for cell, known in cells.items()
         ]
-        with _mapped("write cells"):
-            self._run([*rows, *((delete, (city, cell)) for cell in gone)])
+        self._finish([*rows, *((delete, (city, cell)) for cell in gone)], "write cells")
 
     def read_cells(self, city: str) -> dict[int, CellFeatures]:
         """All cells of a city."""
@@ -158,8 +152,37 @@ class CassandraFeatures:
                 for row in self._session().execute(query, (city,))
             }
 
-    def _run(self, statements: Iterable[tuple[Any, Any]]) -> None:
-        for _ in execute_concurrent(
-            self._session(), statements, concurrency=_IN_FLIGHT, raise_on_first_error=True, results_generator=True
-        ):
-            pass
+    def _finish(self, statements: Iterable[Statement], what: str) -> None:
+        """Run statements that may safely be run again."""
+        left = iter(statements)
+        while part := list(itertools.islice(left, _CHUNK)):
+            for _ in self._run(part, what):
+                pass
+
+    def _run(self, statements: Sequence[Statement], what: str) -> Iterator[tuple[int, Any]]:
+        """Run idempotent statements; yields (position, answer). What fails is tried again, more slowly each time."""
+        left = list(range(len(statements)))
+        for attempt in range(_ATTEMPTS):
+            failed, reason = [], None
+            answers = execute_concurrent(
+                self._session(),
+                [statements[i] for i in left],
+                concurrency=max(1, _IN_FLIGHT >> (2 * attempt)),
+                raise_on_first_error=False,
+                results_generator=True,
+            )
+            with _mapped(what):
+                for position, (fine, answer) in zip(left, answers, strict=True):
+                    if fine:
+                        yield position, answer
+                    else:
+                        failed.append(position)
+                        reason = answer
+            if not failed:
+                return
+            left = failed
+            time.sleep(0.5 * 2**attempt)
+        raise StoreUnavailable(
+            f"Cassandra could not {what}: {len(left)} of {len(statements)} statements failed {_ATTEMPTS} times, "
+            f"got {type(reason).__name__}: {reason}"
+        ) from (reason if isinstance(reason, Exception) else None)

@@ -61,7 +61,7 @@ def _start(home: pathlib.Path, application: str, cores: int, driver_memory: str)
         f"-Dderby.stream.error.file={home / 'derby.log'} -Djava.io.tmpdir={_folder(home / 'tmp')} -XX:+UseSerialGC"
     )
     # Workers must run this interpreter, and bind where nobody else can reach them.
-    os.environ |= {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
+    os.environ |= {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1", "PYTHONPATH": _python_path()}
     settings = {
         "spark.ui.enabled": "false",
         "spark.driver.host": "127.0.0.1",
@@ -99,6 +99,12 @@ def _stop(session: Any) -> None:
         if process is not None:
             process.stdin.close()
             process.wait(timeout=30)
+
+
+def _python_path() -> str:
+    """Where workers find this code, whatever folder they start in."""
+    here = str(pathlib.Path(__file__).parents[2])
+    return os.pathsep.join(dict.fromkeys([here, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]))
 
 
 def _folder(path: pathlib.Path) -> pathlib.Path:
