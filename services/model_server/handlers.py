@@ -6,6 +6,7 @@ for an unknown signature, DEADLINE_EXCEEDED without computing for work whose cal
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -30,6 +31,7 @@ from wayfare.runtime.metrics import EXCEPTIONS, MODEL_CALL_SECONDS, MODEL_CALLS
 DEFAULT_SIGNATURE = "serving_default"
 _NO_DEADLINE_SECONDS = 60.0
 _FLOAT32 = np.dtype("<f4")
+_MOST_VALUES = 1 << 24
 
 log = logger(part="handlers")
 
@@ -150,16 +152,14 @@ def _number(spec: Any) -> int | None:
 
 def _array(name: str, tensor: Any) -> np.ndarray:
     if tensor.dtype == 1 and tensor.tensor_content:  # what every caller of ours sends, at a third of the time
-        array = np.frombuffer(tensor.tensor_content, _FLOAT32)
         sizes = [dim.size for dim in tensor.tensor_shape.dim]
-        if min(sizes, default=0) < 0 or int(np.prod(sizes, dtype=np.int64)) != array.size:
-            raise WrongInput(f"input {name} says shape {sizes}, got {array.size} values")
-        return array.reshape(sizes)
-    declared = 1
-    for dim in tensor.tensor_shape.dim:
-        declared *= max(dim.size, 0)
-    if declared > 1 << 24:  # a few bytes can declare a tensor of any size
-        raise WrongInput(f"input {name} is at most {1 << 24} values, got {declared}")
+        held = len(tensor.tensor_content)
+        if min(sizes, default=0) < 0 or math.prod(sizes) * _FLOAT32.itemsize != held:
+            raise WrongInput(f"input {name} says shape {sizes} of float32, got {held} bytes")
+        return np.frombuffer(tensor.tensor_content, _FLOAT32).reshape(sizes)
+    declared = math.prod(max(dim.size, 0) for dim in tensor.tensor_shape.dim)
+    if declared > _MOST_VALUES:  # a few bytes can declare a tensor of any size
+        raise WrongInput(f"input {name} has at most {_MOST_VALUES} values, got {declared}")
     try:
         return np.asarray(tf.make_ndarray(tensor))
     except (TypeError, ValueError, KeyError) as error:

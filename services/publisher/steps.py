@@ -186,14 +186,21 @@ class Publisher:
 
     def _fingerprint(self, name: str, version: int) -> str:
         """Of what a verdict on a version depends on: the artifact, the releases and whose signatures count."""
-        return f"{self._store.fingerprint(name, version)}/{','.join(self._trusted)}"
+        try:
+            artifact = self._store.fingerprint(name, version)
+        except InvalidInput:  # no such version can exist, which opening it will say
+            artifact = ""
+        return f"{artifact}/{','.join(self._trusted)}"
 
     def _verified(self, name: str, model: Model, version: int, fingerprint: str, now_ms: int) -> GoldenAnswers:
         """The golden answers, once the artifact is verified whole and its SavedModel is in place."""
         known = model.verified.get(version)
         if known is not None and known[0] == fingerprint and version in self._shelf.placed(name):
             return known[1]
-        artifact = self._store.open(name, version, self._trusted)
+        try:
+            artifact = self._store.open(name, version, self._trusted)
+        except InvalidInput as error:
+            raise ArtifactRefused(str(error), "path") from error
         for file in artifact.names():
             artifact.read(file)
         if f"{SAVED_MODEL}saved_model.pb" not in artifact.names():

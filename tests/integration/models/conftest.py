@@ -136,7 +136,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 @pytest.fixture(scope="session")
 def model_server(installation: Installation) -> Iterator[Process]:
     process = installation.run("model_server")
-    wait_until(lambda: is_ready(process.admin) is None, 90, "model server ready")
+    wait_until(lambda: is_ready(process.admin) is None, 240, "model server ready")
     yield process
     assert process.stop() == 0
 
