@@ -66,7 +66,7 @@ class Service:
         except httpx.HTTPError:
             return None
 
-    def until(self, status, seconds=30):
+    def until(self, status, seconds=90):
         ends = time.monotonic() + seconds
         while (found := self.readiness()) is None or found["status"] != status:
             assert self.process.poll() is None, self.output()
@@ -182,18 +182,12 @@ def test_schemathesis_finds_no_5xx_on_the_running_service(service, path, mode):
 def test_without_kafka_it_starts_says_so_and_answers_503_in_time(tmp_path):
     service = Service(tmp_path, f"127.0.0.1:{free_port()}", APPEND_SECONDS="0.5")
     try:
-        found = service.until("not ready")
+        while "start" in (found := service.until("not ready"))["reasons"]:
+            time.sleep(0.05)
         assert "log" in found["reasons"]
-        service_ready = time.monotonic() + 10
-        answer = None
-        while answer is None:
-            try:
-                began = time.monotonic()
-                ping = {"driver_id": "d-1", "t": now(), "lat": 37.77, "lon": -122.42, "status": "offline"}
-                answer = service.post("/v1/driver-pings", {"pings": [ping]})
-            except httpx.ConnectError:
-                assert time.monotonic() < service_ready
-                time.sleep(0.05)
+        ping = {"driver_id": "d-1", "t": now(), "lat": 37.77, "lon": -122.42, "status": "offline"}
+        began = time.monotonic()
+        answer = service.post("/v1/driver-pings", {"pings": [ping]})
         assert time.monotonic() - began < 3
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
         assert answer.headers["Content-Type"] == "application/problem+json"

@@ -34,6 +34,7 @@ def slow(call):
     return Answer(200, {"slept": call.body.seconds})
 
 def build(health):
+    time.sleep(0.3)
     health.add("always", lambda: None)
     route = Route("POST", "/v1/sleep", slow, frozenset({"service"}), "Sleep", {200: None}, body=Body)
     return create_app("sleeper", [route], verifier=Tokens()), lambda: print('{"message": "stopped well"}', flush=True)
@@ -77,10 +78,12 @@ class Process:
             return None
 
     def until_ready(self):
-        ends = time.monotonic() + 20
+        self.seen = set()
+        ends = time.monotonic() + 60
         while not ((answer := self.ready()) and answer.status_code == 200):
             assert self.process.poll() is None, self.output()
             assert time.monotonic() < ends, self.output()
+            self.seen.add(answer and answer.json()["reasons"].get("start"))
             time.sleep(0.05)
 
     def sleep(self, seconds):
@@ -108,6 +111,14 @@ class Process:
         self.log.close()
 
 
+@pytest.fixture(scope="module")
+def process(tmp_path_factory):
+    """One process for all tests that leave it as it was."""
+    shared = Process(tmp_path_factory.mktemp("sleeper"))
+    yield shared
+    shared.stop()
+
+
 @pytest.fixture
 def start(tmp_path):
     running = []
@@ -124,8 +135,7 @@ def start(tmp_path):
 HEAD = b"POST /v1/sleep HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer s\r\nContent-Type: application/json\r\n"
 
 
-def test_requests_are_served_measured_and_traced(start):
-    process = start()
+def test_requests_are_served_measured_and_traced(process):
     answer = process.sleep(0)
     assert answer.json() == {"slept": 0.0}
     assert answer.headers["X-Request-Id"]
@@ -134,8 +144,11 @@ def test_requests_are_served_measured_and_traced(start):
     assert 'wayfare_http_requests_total{method="POST",route="POST /v1/sleep",status="200"}' in metrics
 
 
-def test_what_cannot_be_parsed_is_answered_by_a_problem(start):
-    process = start()
+def test_it_is_not_ready_while_it_is_being_built(process):
+    assert "still starting" in process.seen
+
+
+def test_what_cannot_be_parsed_is_answered_by_a_problem(process):
     for request in (b"NONSENSE\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET /" + b"x" * 5000 + b" HTTP/1.1\r\n\r\n",
                     b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"x" * 9000 + b"\r\n\r\n", b"GET / HTTP/1.1\r\nbad header\r\n\r\n"):  # fmt: skip
         head, _, body = process.raw(request).partition(b"\r\n\r\n")
@@ -146,8 +159,7 @@ def test_what_cannot_be_parsed_is_answered_by_a_problem(start):
     assert process.sleep(0).status_code == 200
 
 
-def test_a_body_over_a_mebibyte_is_413_with_and_without_a_length_and_the_connection_says_it_closes(start):
-    process = start()
+def test_a_body_over_a_mebibyte_is_413_with_and_without_a_length_and_the_connection_says_it_closes(process):
     big = b" " * 3_000_000
     for content in (big, iter([big[:1_500_000], big[1_500_000:]])):
         answer = process.client.post("/v1/sleep", content=content, headers={"Content-Type": "application/json"})
@@ -155,16 +167,14 @@ def test_a_body_over_a_mebibyte_is_413_with_and_without_a_length_and_the_connect
     assert process.sleep(0).status_code == 200
 
 
-def test_a_body_shorter_than_announced_is_400(start):
-    process = start()
+def test_a_body_shorter_than_announced_is_400(process):
     with socket.create_connection(("127.0.0.1", process.port), timeout=10) as connection:
         connection.sendall(HEAD + b"Content-Length: 50\r\n\r\n{}")
         connection.shutdown(socket.SHUT_WR)
         assert b" 400 " in connection.recv(65536).split(b"\r\n")[0]
 
 
-def test_slow_clients_cannot_hold_all_threads(start):
-    process = start()
+def test_slow_clients_cannot_hold_all_threads(process):
     connections = [socket.create_connection(("127.0.0.1", process.port)) for _ in range(2)]
     for connection in connections:
         connection.sendall(HEAD + b"Content-Length: 50\r\n\r\n{")

@@ -33,6 +33,7 @@ class _Runner(BaseApplication):  # type: ignore[misc]
     def __init__(self, name: str, settings: WebSettings, build: Build) -> None:
         self._name, self._settings, self._build = name, settings, build
         self._stop: Callable[[], None] = lambda: None
+        self._started = False
         super().__init__()
 
     def load_config(self) -> None:
@@ -67,6 +68,8 @@ class _Runner(BaseApplication):  # type: ignore[misc]
         logs.configure(self._name, settings.log_level)
         tracing.configure(self._name)
         self._health = Health()
+        # The admin port answers before everything is built, and must not say ready by having nothing to check yet.
+        self._health.add("start", lambda: None if self._started else "still starting")
         admin = serve_admin(self._health, settings.admin_host, settings.admin_port)
         app, self._stop = self._build(self._health)
         logs.logger().info("serving", admin_port=admin.server_address[1])
@@ -77,6 +80,7 @@ class _Runner(BaseApplication):  # type: ignore[misc]
         # What was imported and built lives as long as the worker: a full collection over it is a pause of 40 ms.
         gc.collect()
         gc.freeze()
+        self._started = True
         finish = worker.handle_exit
 
         def stop(number: int, frame: FrameType | None) -> None:

@@ -33,6 +33,7 @@ class BoundedThreadWorker(ThreadWorker):  # type: ignore[misc]
     """Set `request_seconds` in a subclass."""
 
     request_seconds: ClassVar[float] = 15.0
+    wsgi: Any
 
     def init_process(self) -> None:
         """Start the watch before the loop."""
