@@ -143,6 +143,7 @@ class Delivery:
             if answer is not None and answer.status_code == 422:
                 batch = self._without_refused(route, batch, answer)
                 continue
+            self._problems.pop("", None)
             self._problems[route.topic] = f"events_api does not take {route.topic}: {reason}"
             self._statistics.retried()
             with self._changed:

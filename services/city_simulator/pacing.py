@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import Protocol
 
-from services.city_simulator.quotes import Quoter
 from wayfare.domain.city import Place
 
 Asked = tuple[Place, Place, str | None]
@@ -16,10 +16,16 @@ MOST_AT_ONCE = 20
 """Checks made up for at once after a pause; older ones are forgotten."""
 
 
+class Checker(Protocol):
+    """Who answers price checks."""
+
+    def check(self, pickup: Place, dropoff: Place, rider: str | None) -> None: ...
+
+
 class PriceChecks:
     """Asks for `per_second` quotes a second of wall time, with ends that `whose` gives for a running number."""
 
-    def __init__(self, quoter: Quoter, per_second: float, whose: Callable[[int], Asked | None]) -> None:
+    def __init__(self, quoter: Checker, per_second: float, whose: Callable[[int], Asked | None]) -> None:
         self._quoter = quoter
         self._per_second = per_second
         self._whose = whose

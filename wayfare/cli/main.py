@@ -14,7 +14,7 @@ import click
 
 from wayfare.domain.errors import WayfareError
 
-HELPERS = {"__init__", "main", "console"}
+HELPERS = {"__init__", "main", "console", "playing"}
 
 
 class Nouns(click.Group):

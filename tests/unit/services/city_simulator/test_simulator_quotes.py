@@ -114,12 +114,27 @@ def test_a_callback_comes_even_after_the_end(quoter: Quoter) -> None:
     assert asked(quoter) is None
 
 
-def test_price_checks_keep_their_rate(apis: Any, quoter: Quoter) -> None:
-    checks = PriceChecks(quoter, 50.0, lambda number: (A, B, f"r-{number}"))
+class Counted:
+    """Takes price checks and asks nobody."""
+
+    def __init__(self) -> None:
+        self.riders: list[str | None] = []
+
+    def check(self, pickup: Place, dropoff: Place, rider: str | None) -> None:
+        self.riders.append(rider)
+
+
+def test_price_checks_come_at_their_rate_one_after_another() -> None:
+    counted = Counted()
+    checks = PriceChecks(counted, 200.0, lambda number: (A, B, str(number)))
+    began = time.monotonic()
     checks.start()
-    time.sleep(1.0)
+    while len(counted.riders) < 60 and time.monotonic() - began < 30:
+        time.sleep(0.01)
     checks.close()
-    assert 30 <= apis.calls["/v1/quotes"] <= 60
+    assert 60 <= len(counted.riders) <= (time.monotonic() - began) * 200.0
+    numbers = [int(str(rider)) for rider in counted.riders]
+    assert numbers == sorted(set(numbers))
 
 
 def test_the_probe_measures_from_the_202_to_the_quote_whose_window_holds_the_ping(
