@@ -6,6 +6,7 @@ starts a daemon thread that connects, and callers wait for it no longer than the
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Mapping
@@ -60,6 +61,7 @@ class Producer:
         pause = 0.2
         while not self._closed.is_set():
             try:
+                check_reachable(self._options)
                 self._producer = kafka.KafkaProducer(
                     **self._options,
                     acks="all",
@@ -126,6 +128,24 @@ class Producer:
         self._closed.set()
         if self._producer is not None:
             self._producer.close(timeout=timeout_seconds)
+
+
+def check_reachable(options: Mapping[str, object], seconds: float = 2.0) -> None:
+    """OSError unless some bootstrap address takes a connection.
+
+    Asked before a client is made, since kafka-python's clients leave sockets and threads behind when their first contact
+    fails, and a process that waits for its brokers would gather them.
+    """
+    problem: OSError | None = None
+    addresses = options["bootstrap_servers"]
+    for address in [addresses] if isinstance(addresses, str) else list(addresses):  # type: ignore[call-overload]
+        host, _, port = str(address).rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), seconds).close()
+            return
+        except (OSError, ValueError) as error:
+            problem = OSError(f"{address}: {error}")
+    raise problem or OSError("no bootstrap address is given")
 
 
 def trace_headers() -> Headers:

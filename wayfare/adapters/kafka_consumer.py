@@ -14,7 +14,7 @@ import kafka.errors
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from wayfare.adapters import arrow_events, json_events
-from wayfare.adapters.kafka_client import ARROW, MAX_RECORD_BYTES, Headers, Producer, header
+from wayfare.adapters.kafka_client import ARROW, MAX_RECORD_BYTES, Headers, Producer, check_reachable, header
 from wayfare.adapters.kafka_events import KIND_HEADER, TICK
 from wayfare.domain.errors import InvalidInput, LogUnavailable
 
@@ -58,6 +58,7 @@ class GroupConsumer:
             return
         consumer = None
         try:
+            check_reachable(self._options)
             consumer = kafka.KafkaConsumer(
                 **self._options,
                 group_id=self._group,
@@ -145,6 +146,7 @@ class GroupConsumer:
 def read_partitions(options: Mapping[str, object], topic: str, from_end: int | None = None) -> Iterator[Any]:
     """Records of a topic from its start, or the newest `from_end` of each partition, up to its end as of now."""
     try:
+        check_reachable(options)
         consumer = kafka.KafkaConsumer(
             **options,
             enable_auto_commit=False,

@@ -1,0 +1,189 @@
+"""The ports to the log: what every EventLog and RecordLog does, in memory and on Kafka."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+
+from wayfare.adapters import arrow_events, json_events
+from wayfare.adapters.kafka_client import ARROW, header
+from wayfare.adapters.kafka_consumer import newest_received_at, read_partitions
+from wayfare.adapters.kafka_events import KIND_HEADER, KafkaEventLog
+from wayfare.adapters.kafka_records import KafkaRecordLog
+from wayfare.adapters.memory_log import MemoryEventLog, MemoryRecordLog
+from wayfare.domain.city import Place
+from wayfare.domain.errors import LogUnavailable
+from wayfare.domain.streams.events import DriverPing, Event, Recorded, RideRequest, Tick, Trip, WeatherObservation
+from wayfare.domain.streams.partition import partition_of
+
+T_MS = 1_700_000_000_123
+
+
+class OnKafka:
+    """A Kafka log, and how to read back what one city's test wrote."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.options = {"bootstrap_servers": [bootstrap]}
+        self.log = KafkaEventLog(self.options)
+
+    def rows(self, topic: str, city: str) -> dict[int, list[Recorded | Tick]]:
+        found: dict[int, list[Recorded | Tick]] = {}
+        for record in read_partitions(self.options, topic):
+            if header(record.headers, KIND_HEADER):
+                tick = json_events.tick(record.value)
+                rows: list[Recorded | Tick] = [tick] if city in tick.received_at_ms else []
+            elif header(record.headers, "content-type") == ARROW:
+                batch = arrow_events.events_of(topic, arrow_events.unpack(topic, record.value))
+                rows = [Recorded(*row) for row in batch if row[1] == city]
+            else:
+                recorded = json_events.recorded(topic, record.value)
+                rows = [recorded] if recorded.city == city else []
+            found.setdefault(record.partition, []).extend(rows)
+        return found
+
+
+class InMemory:
+    """The twin."""
+
+    def __init__(self) -> None:
+        self.log = MemoryEventLog()
+
+    def rows(self, topic: str, city: str) -> dict[int, list[Recorded | Tick]]:
+        return {
+            partition: [r for r in rows if (r.city == city if isinstance(r, Recorded) else city in r.received_at_ms)]
+            for partition, rows in enumerate(self.log.rows.get(topic, []))
+        }
+
+
+@pytest.fixture(params=["memory", "kafka"])
+def made(request: pytest.FixtureRequest) -> Iterator[Any]:
+    on = InMemory() if request.param == "memory" else OnKafka(request.getfixturevalue("servers").kafka_bootstrap)
+    yield on
+    on.log.close()
+
+
+def _city() -> str:
+    return f"c{uuid.uuid4().hex[:8]}"
+
+
+def _pings(count: int) -> list[Event]:
+    drop = Place(37.8, -122.4)
+    return [
+        DriverPing(
+            f"d{i}", T_MS + i, 37.7 + i / 1e4, -122.4, "on_trip" if i % 2 else "available", drop if i % 2 else None
+        )
+        for i in range(count)
+    ]
+
+
+EVENTS: dict[str, list[Event]] = {
+    "ride-requests": [
+        RideRequest("r1", "u1", T_MS, "opened", Place(37.7, -122.4), Place(37.8, -122.5), quote_id="q-1"),
+        RideRequest("r1", "u1", T_MS + 1, "matched", booking_id="b-1"),
+    ],
+    "trips": [
+        Trip("t1", Place(37.7, -122.4), Place(37.8, -122.5), T_MS, T_MS + 9),
+        Trip(
+            "t2", Place(37.7, -122.4), Place(37.8, -122.5), T_MS, T_MS + 9, "u", "d", "q-1", "b-1", T_MS - 5, T_MS - 6,
+            5000, 60, "standard", 1.25, 1000, 1250, "USD", "rule",
+        ),
+    ],
+    "weather": [WeatherObservation(T_MS, 37.7, -122.4, 12.5, 0.0, 0.8, 3.0)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [1, 7, 40, 400])
+def test_pings_come_back_as_they_were_each_in_the_partition_of_its_driver(made, count):
+    city, pings = _city(), _pings(count)
+    made.log.append("driver-pings", city, pings, T_MS + 5)
+    rows = made.rows("driver-pings", city)
+    everything = [row for part in rows.values() for row in part]
+    assert sorted(everything, key=lambda row: row.event.t_ms) == [Recorded(p, city, T_MS + 5) for p in pings]
+    assert all(partition_of(r.event.identity, 4) == partition for partition, part in rows.items() for r in part)
+
+
+@pytest.mark.parametrize("topic", EVENTS)
+@pytest.mark.parametrize("times", [1, 10])
+def test_every_kind_of_event_comes_back_as_it_was_alone_and_packed(made, topic, times):
+    city = _city()
+    made.log.append(topic, city, EVENTS[topic] * times, T_MS + 7)
+    rows = [row for part in made.rows(topic, city).values() for row in part]
+    assert len(rows) == len(EVENTS[topic]) * times
+    for event in EVENTS[topic]:
+        assert rows.count(Recorded(event, city, T_MS + 7)) == times
+
+
+def test_a_tick_reaches_every_partition_after_what_came_before(made):
+    city = _city()
+    made.log.append("driver-pings", city, _pings(40), T_MS)
+    made.log.tick("driver-pings", {city: T_MS + 1000, "other": 5})
+    rows = made.rows("driver-pings", city)
+    assert [part[-1] for _partition, part in sorted(rows.items())] == [Tick({city: T_MS + 1000, "other": 5})] * 4
+
+
+def test_a_log_that_cannot_be_reached_says_so_in_time():
+    with pytest.raises(LogUnavailable):
+        KafkaEventLog({"bootstrap_servers": ["127.0.0.1:1"]}, 0.5).append("driver-pings", "sf", _pings(1), T_MS)
+    twin = MemoryEventLog()
+    twin.unavailable = True
+    with pytest.raises(LogUnavailable):
+        twin.append("driver-pings", "sf", _pings(1), T_MS)
+
+
+def test_a_topic_that_does_not_exist_is_unavailable(servers):
+    log = KafkaEventLog({"bootstrap_servers": [servers.kafka_bootstrap]}, 1.0)
+    try:
+        with pytest.raises(LogUnavailable, match="no-such-topic"):
+            log.append("no-such-topic", "sf", _pings(1), T_MS)
+    finally:
+        log.close()
+
+
+def test_the_newest_received_at_of_a_city_is_found_near_the_end_of_the_log(servers):
+    on, city = OnKafka(servers.kafka_bootstrap), _city()
+    on.log.append("weather", city, EVENTS["weather"], T_MS)
+    on.log.tick("ride-requests", {city: T_MS + 77})
+    assert newest_received_at(on.options, ["weather", "ride-requests"])[city] == T_MS + 77
+    on.log.close()
+
+
+@pytest.fixture(params=["memory", "kafka"])
+def records(request: pytest.FixtureRequest) -> Iterator[Any]:
+    if request.param == "memory":
+        twin = MemoryRecordLog()
+        yield twin, lambda topic: twin.records.get(topic, [])
+        return
+    options = {"bootstrap_servers": [request.getfixturevalue("servers").kafka_bootstrap]}
+    log = KafkaRecordLog(options)
+
+    def written(topic: str) -> list[tuple[str, dict[str, Any]]]:
+        log.close(10)
+        found = [(r.key.decode(), orjson.loads(r.value)) for r in read_partitions(options, topic)]
+        return [(key, {k: v for k, v in record.items() if k != "schema"}) for key, record in found]
+
+    yield log, written
+    log.close()
+
+
+def test_records_waited_for_and_offered_are_both_in_the_log(records):
+    log, written = records
+    first, second = f"q-{uuid.uuid4().hex}", f"q-{uuid.uuid4().hex}"
+    log.append("bookings", first, {"quote_id": first, "n": 1})
+    assert log.offer("bookings", second, {"quote_id": second, "n": 2.5})
+    found = dict(written("bookings"))
+    assert found[first] == {"quote_id": first, "n": 1}
+    assert found[second] == {"quote_id": second, "n": 2.5}
+    assert log.lost == 0
+
+
+def test_a_full_queue_refuses_counts_and_never_waits():
+    lost: list[int] = []
+    log = KafkaRecordLog({"bootstrap_servers": ["127.0.0.1:1"]}, 0.5, queue_limit=3, on_lost=lost.append)
+    assert [log.offer("bookings", "q", {}) for _ in range(5)] == [True, True, True, False, False]
+    log.close(1.0)
+    assert log.lost == 5
+    assert sum(lost) == 5
