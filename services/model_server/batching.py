@@ -9,11 +9,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from services.model_server.network import Arrays, Signature
+if TYPE_CHECKING:  # this file's rules need no TensorFlow
+    from services.model_server.network import Arrays, Signature
 
 
 class Expired(Exception):

@@ -8,10 +8,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from services.model_server.batching import Batcher
-from services.model_server.network import Network
 from wayfare.runtime.logs import logger
+
+if TYPE_CHECKING:  # this file's rules need no TensorFlow
+    from services.model_server.network import Network
 
 # States of tensorflow.serving.ModelVersionStatus.
 START, LOADING, AVAILABLE, UNLOADING, END = 10, 20, 30, 40, 50

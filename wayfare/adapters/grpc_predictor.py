@@ -19,6 +19,7 @@ from wayfare.domain.models.predictor import INPUT, OUTPUT, SIGNATURE_NAME, Rows,
 _OPTIONS = (
     ("grpc.service_config", json.dumps({"loadBalancingConfig": [{"round_robin": {}}]})),
     ("grpc.enable_retries", 0),
+    ("grpc.max_receive_message_length", 16 << 20),
     ("grpc.use_local_subchannel_pool", 1),
     # A peer that vanished without a word is noticed while a call waits; idle connections are not pinged, because a
     # server counts such pings as abuse.

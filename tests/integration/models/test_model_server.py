@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 import time
@@ -193,7 +194,6 @@ def test_too_many_calls_are_refused_at_once_and_sigterm_drains(installation, net
     """A server of its own with one thread and room for two calls."""
     folder = tmp_path / "models" / model / "1"
     shutil.copytree(networks / "right" / "saved_model", folder)
-    port = installation.grpc_port
     process = installation.run(
         "model_server",
         WAYFARE_MODELS_DIR=str(tmp_path / "models"),
@@ -201,27 +201,28 @@ def test_too_many_calls_are_refused_at_once_and_sigterm_drains(installation, net
         WAYFARE_REQUEST_THREADS="1",
         WAYFARE_MAX_CONCURRENT_CALLS="2",
     )
-    until(lambda: ready(process.admin) is None, 240)
-    listening = [
-        line for line in (installation.state / "model_server.log").read_text().splitlines() if '"listening"' in line
-    ]
-    port = int(listening[-1].split('"address": "127.0.0.1:')[1].split('"')[0])
-    codes = []
-    big = request(model, shape=(200_000, 5))
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        calls = [threading.Thread(target=lambda: codes.append(code_of(channel, big, 30))) for _ in range(12)]
-        for thread in calls:
-            thread.start()
-        for thread in calls:
-            thread.join()
-        assert set(codes) == {CODE.OK, CODE.RESOURCE_EXHAUSTED}
-        late = []
-        last = threading.Thread(target=lambda: late.append(code_of(channel, big, 30)))
-        last.start()
-        time.sleep(0.01)
-        assert process.stop() == 0
-        last.join()
-    assert late[0] in (CODE.OK, CODE.UNAVAILABLE)
+    try:
+        until(lambda: ready(process.admin) is None, 240)
+        lines = (installation.state / "model_server.log").read_text().splitlines()
+        address = next(json.loads(line)["address"] for line in reversed(lines) if '"listening"' in line)
+        codes = []
+        big = request(model, shape=(100_000, 5))
+        with grpc.insecure_channel(address) as channel:
+            calls = [threading.Thread(target=lambda: codes.append(code_of(channel, big, 30))) for _ in range(12)]
+            for thread in calls:
+                thread.start()
+            for thread in calls:
+                thread.join()
+            assert set(codes) == {CODE.OK, CODE.RESOURCE_EXHAUSTED}
+            late = []
+            last = threading.Thread(target=lambda: late.append(code_of(channel, big, 30)))
+            last.start()
+            time.sleep(0.01)
+            assert process.stop() == 0
+            last.join()
+        assert late[0] in (CODE.OK, CODE.UNAVAILABLE)
+    finally:
+        process.kill()
     text = (installation.state / "model_server.log").read_text()
     assert '"stopped"' in text
     assert "oneDNN" not in text
