@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from wayfare.domain.city import City
@@ -81,9 +81,7 @@ class Quoter:
         trip = Trip(ask.pickup, ask.dropoff, rider)
         left = min(self.rules.predict_s, ends - self.monotonic_s())
         pricing = self.pricer.price(ask.city, live, model, trip, now, later, left)
-        travel = model.bundle.travel
-        distance_m = round(travel.distance_m(ask.pickup, ask.dropoff, now.hour))
-        duration_s = round(travel.duration_s(ask.pickup, ask.dropoff, now.hour))
+        distance_m, duration_s, wait_s = _estimates(model, pricing, ask, now.hour)
         base = base_fare_minor(ask.city.tariff, distance_m, duration_s)
         locked = LockedQuote(
             quote_id=f"q-{self.unique()}",
@@ -108,7 +106,7 @@ class Quoter:
             dropoff_cell=cell_of_point(*ask.dropoff),
             distance_m=distance_m,
             duration_s=duration_s,
-            wait_s=round(travel.wait_s(ask.pickup, now.hour)),
+            wait_s=wait_s,
             base_fare_minor=base,
             window_until_ms=newest,
             window_age_s=None if newest is None else max(0, now.city_ms - newest) / 1000,
@@ -142,9 +140,13 @@ class Quoter:
         self.log.offer(PREDICTIONS, locked.quote_id, record)
 
 
-def live_of(cities: Mapping[str, CityLive], city: City) -> CityLive:
-    """This process's copies of a city; Unavailable while it has none."""
-    live = cities.get(city.id)
-    if live is None:
-        raise Unavailable(f"this city was registered a moment ago and is not known here yet, got {city.id}")
-    return live
+def _estimates(model: LoadedModel, pricing: Pricing, ask: QuoteAsk, hour: int) -> tuple[int, int, int]:
+    """Metres, seconds of travel and seconds of wait: the model's own features where they were computed."""
+    known = dict(zip(model.feature_names, pricing.features, strict=False))
+    if "est_duration_s" in known:
+        found = known["est_distance_m"], known["est_duration_s"], known["est_wait_s"]
+    else:
+        travel = model.bundle.travel
+        ends = ask.pickup, ask.dropoff
+        found = travel.distance_m(*ends, hour), travel.duration_s(*ends, hour), travel.wait_s(ask.pickup, hour)
+    return round(found[0]), round(found[1]), round(found[2])
