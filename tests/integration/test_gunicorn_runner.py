@@ -10,6 +10,7 @@ import threading
 import time
 
 import httpx
+import psutil
 import pytest
 
 SERVICE = """
@@ -205,10 +206,7 @@ def test_sigterm_first_says_not_ready_finishes_what_it_began_and_leaves(start):
 
 def test_a_killed_worker_is_replaced_on_the_same_ports(start):
     process = start()
-    children = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(process.process.pid)], capture_output=True, text=True, check=True
-    )
-    worker = int(children.stdout.split()[0])
+    [worker] = [child.pid for child in psutil.Process(process.process.pid).children()]
     os.kill(worker, signal.SIGKILL)
     ends = time.monotonic() + 15
     while time.monotonic() < ends:

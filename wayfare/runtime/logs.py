@@ -28,7 +28,14 @@ def _with_trace(_logger: Any, _method: str, event: structlog.typing.EventDict) -
 
 def configure(process: str, level: str = "info") -> None:
     """Send this process's own logs, and those of libraries from warning up, to standard output as JSON."""
+
+    def with_process(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        # Not a context variable: threads made later would not have it.
+        event["process"] = process
+        return event
+
     shared: list[structlog.typing.Processor] = [
+        with_process,
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         _with_trace,
@@ -42,7 +49,6 @@ def configure(process: str, level: str = "info") -> None:
         logger_factory=structlog.WriteLoggerFactory(file=sys.stdout),
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(process=process)
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

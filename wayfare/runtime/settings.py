@@ -107,5 +107,8 @@ def _shown(problem: object) -> str:
     assert isinstance(problem, dict)
     if problem["type"] == "missing":
         return "nothing"
-    name = str(problem["loc"][-1]) if problem["loc"] else ""
+    if not problem["loc"]:
+        # A rule over several settings is given all of them, passwords too.
+        return "these settings together"
+    name = str(problem["loc"][-1])
     return "a hidden value" if any(word in name for word in ("password", "url", "key")) else repr(problem["input"])
