@@ -31,6 +31,18 @@ def marked(state: pathlib.Path) -> dict[psutil.Process, str]:
     return found
 
 
+def listening(state: pathlib.Path) -> dict[int, str]:
+    """TCP ports that the installation's processes listen on, and the names of those processes."""
+    found: dict[int, str] = {}
+    for process, name in marked(state).items():
+        try:
+            sockets = process.net_connections(kind="tcp")
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+        found |= {socket.laddr.port: name for socket in sockets if socket.status == psutil.CONN_LISTEN}
+    return found
+
+
 def end(state: pathlib.Path, timeout_seconds: float = 30.0) -> list[str]:
     """Ask the installation's processes to stop, kill those that do not; returns the names of what was running.
 

@@ -29,8 +29,8 @@ SERVICE_NAMES = tuple(row.name for row in SERVICES)
 ACTOR_NAMES = tuple(row.name for row in ACTORS)
 KNOWN_NAMES = (*SERVER_NAMES, *SERVICE_NAMES, *ACTOR_NAMES)
 
-SERVER_TIMEOUT_SECONDS = 120.0
-SERVICE_TIMEOUT_SECONDS = 90.0
+SERVER_TIMEOUT_SECONDS = 180.0
+SERVICE_TIMEOUT_SECONDS = 120.0
 STOP_TIMEOUT_SECONDS = 30.0
 MOST_ATTEMPTS = 4
 """A process that was started more often than this while it was waited for will not come up."""
@@ -167,17 +167,20 @@ class Stack:
             return []
         with self._lock():
             stopped = sorted(name for name, (_state, pid) in supervise.states(self.layout).items() if pid)
+            held = reap.listening(self.layout.state)
             # A supervisor that dies meanwhile leaves the rest to the search by marks.
             with contextlib.suppress(SupervisionFailed):
                 for names in (ACTOR_NAMES, SERVICE_NAMES, SERVER_NAMES) if supervise.is_running(self.layout) else ():
                     for name in (name for name in names if name in stopped):
                         say(name, "stopping")
                     supervise.stop(self.layout, names)
+                    for name in (name for name in names if name in stopped):
+                        say(name, "stopped")
                 if supervise.is_running(self.layout):
                     supervise.shut_down(self.layout)
             stopped += [name for name in reap.end(self.layout.state, STOP_TIMEOUT_SECONDS) if name not in stopped]
             supervise.forget(self.layout)
-            self._verify_nothing_is_left()
+            self._verify_nothing_is_left(held)
         return stopped
 
     def _end_orphans(self, say: Say) -> None:
@@ -188,14 +191,9 @@ class Stack:
             supervise.forget(self.layout)
             self.layout.make()
 
-    def _verify_nothing_is_left(self) -> None:
+    def _verify_nothing_is_left(self, held: Mapping[int, str]) -> None:
         left = [f"{name} (pid {process.pid})" for process, name in reap.marked(self.layout.state).items()]
-        if self.layout.ports_file.exists():
-            left += [
-                f"port {port} of {name}"
-                for name, port in ports.choose((), self.layout.ports_file).items()
-                if ports.answers(port)
-            ]
+        left += [f"port {port} of {name}" for port, name in held.items() if ports.answers(port)]
         if left:
             raise StackFailed(f"these are still there after the stop, got {left}")
 

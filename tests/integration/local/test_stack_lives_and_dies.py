@@ -7,6 +7,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,7 @@ from local.layout import Layout
 from local.stack import SERVER_NAMES, Stack
 
 COMMAND = [sys.executable, "-W", "ignore", "-m", "wayfare.cli.main"]
-BACK_SECONDS = 90
+BACK_SECONDS = 150
 
 
 def wayfare(state: pathlib.Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -177,6 +178,14 @@ def test_only_one_start_or_stop_at_a_time(state):
     assert sum(name == "redis" for name in reap.marked(state).values()) == 1
     assert list(supervise.states(Layout(state))).count("redis") == 1
     assert wayfare(state, "down").returncode == 0
+
+
+def test_down_ignores_a_port_that_somebody_else_took_since(state):
+    stack = Stack(state)
+    stack.start(["redis"])
+    stack.stop()
+    with socket.create_server((ports.LOOPBACK, chosen_ports(state)["redis"])):
+        assert stack.stop() == []
 
 
 def test_down_where_nothing_ever_ran_is_fine(tmp_path):
