@@ -16,7 +16,7 @@ from wayfare.domain.errors import StoreUnavailable, WindowUnavailable
 from wayfare.domain.features.stores import CellStore
 from wayfare.domain.pricing.caps import CapStore, SurgeCap
 from wayfare.domain.pricing.live import CityLive, LiveStore
-from wayfare.domain.pricing.mapping import compute_map
+from wayfare.domain.pricing.mapping import MapRows, compute_map
 from wayfare.domain.pricing.pricer import Pricer, moment
 from wayfare.domain.pricing.surge_map import SurgeMapStore
 from wayfare.domain.streams.panes import GAUGE_TOPIC, PANE_MS, WindowStore
@@ -43,6 +43,7 @@ class Copies:
     problem: str | None = "the live window was not read yet"
     truth_problem: str | None = "operator caps were not read yet"
     _cells_read: dict[str, float] = field(default_factory=dict)
+    _rows: dict[str, MapRows] = field(default_factory=dict)
     _shapes: dict[str, tuple[object, object]] = field(default_factory=dict)
 
     def of(self, city: City) -> CityLive:
@@ -114,7 +115,8 @@ class Copies:
                 if not self.maps.hold(city.id):
                     continue
                 now = moment(city, self.wall_ms())
-                computed = compute_map(city, copy, model, self.pricer, now, self.settings.map_tick_seconds * 2)
+                rows = self._rows.setdefault(city.id, MapRows())
+                computed = compute_map(city, copy, model, self.pricer, now, rows, self.settings.map_tick_seconds * 2)
                 self.maps.put(computed)
             except StoreUnavailable:
                 # Told by `refresh`, which asks the same store more often; the last copy is served with its age.

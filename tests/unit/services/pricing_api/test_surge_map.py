@@ -212,3 +212,34 @@ def test_every_role_may_look(world, token):
     world.copies.refresh()
     for path in ("/v1/surge/map", "/v1/surge?lat=37.7897&lon=-122.4011", "/v1/cities"):
         assert world.get(path, token).status_code == 200
+
+
+@pytest.mark.parametrize("change", ["window", "hour", "weather", "batch", "nothing"])
+def test_rows_kept_between_ticks_are_what_computing_them_anew_gives(world, change):
+    from wayfare.domain.features.inputs import Weather
+    from wayfare.domain.features.stores import CellFeatures
+    from wayfare.domain.pricing.live import Observed
+    from wayfare.domain.pricing.mapping import MapRows
+    from wayfare.domain.pricing.pricer import moment
+
+    city, live = world.cities[0], world.copies.of(world.cities[0])
+    kept = MapRows()
+    active = [cell_of_point(*DOWNTOWN), cell_of_point(*WEST)]
+
+    def rows(of):
+        return of.rows(city, live, live.model, world.copies.pricer, moment(city, world.now), active)
+
+    before = [list(row) for row in rows(kept)[0]]
+    world.now += 500
+    if change == "window":
+        world.see(cabs=99, waiting=1)
+    elif change == "hour":
+        world.now += 3_600_000
+    elif change == "weather":
+        cell = cell_of_point(*DOWNTOWN)
+        live.weather = (Observed(cell, world.now, Weather(1.0, 9.0, 0.5, 1.0)),)
+    elif change == "batch":
+        live.cells = {cell_of_point(*WEST): CellFeatures("pub", Place(37.8, -122.4), 3)}
+    after, fresh = rows(kept), rows(MapRows())
+    assert repr(after) == repr(fresh)
+    assert (repr(after[0]) == repr(before)) == (change == "nothing")
