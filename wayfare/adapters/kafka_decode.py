@@ -16,7 +16,7 @@ import numpy.typing as npt
 import orjson
 
 from wayfare.adapters import arrow_columns, arrow_events, json_events
-from wayfare.adapters.kafka_client import ARROW, JSON, header
+from wayfare.adapters.kafka_client import ARROW, JSON
 from wayfare.adapters.kafka_events import KIND_HEADER, TICK
 from wayfare.domain.errors import InvalidInput
 from wayfare.domain.ids import is_id
@@ -43,6 +43,7 @@ from wayfare.domain.streams.partition import partitions_of
 
 _PING_STATUS = {status: i for i, status in enumerate(PING_STATUSES)}
 _REQUEST_STATUS = {status: i for i, status in enumerate(REQUEST_STATUSES)}
+_JSON, _ARROW = JSON.encode(), ARROW.encode()
 _OWNED_MOST = 2_000_000
 
 
@@ -86,18 +87,23 @@ class Decoder:
         block: list[Any] = []
         for record in records:
             out.last_offset = record.offset
-            kind = header(record.headers, "content-type")
-            if kind == JSON and header(record.headers, KIND_HEADER) != TICK.decode():
+            kind, tick = b"", False
+            for name, text in record.headers:
+                if name == "content-type":
+                    kind = text
+                elif name == KIND_HEADER:
+                    tick = text == TICK
+            if kind == _JSON and not tick:
                 block.append(record)
                 continue
             self._json(block, out)
             block = []
-            if kind == JSON:
+            if kind == _JSON:
                 self._tick(record, out)
-            elif kind == ARROW:
+            elif kind == _ARROW:
                 self._packed(record, out)
             else:
-                self._refuse(record, f"content-type must be {JSON} or {ARROW}, got {kind[:80]!r}", out)
+                self._refuse(record, f"content-type must be {JSON} or {ARROW}, got {bytes(kind or b'')[:80]!r}", out)
         self._json(block, out)
         out.segments = {city: joined(segments) for city, segments in out.segments.items()}
         return out

@@ -146,7 +146,7 @@ def test_an_identity_of_another_partition_is_set_aside_loose_or_packed():
 
 
 def test_a_content_type_that_is_neither_is_set_aside():
-    assert decode([record(b"x", 0, "text/plain")]).dead[0].error.endswith("got 'text/plain'")
+    assert decode([record(b"x", 0, "text/plain")]).dead[0].error.endswith("got b'text/plain'")
 
 
 def _packed(**columns: list[Any]) -> bytes:
