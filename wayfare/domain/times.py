@@ -11,7 +11,7 @@ MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_EPOCH = dt.datetime(1970, 1, 1)
 _RFC3339_Z = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z\Z")
 
 
@@ -25,10 +25,10 @@ def parse_rfc3339(text: str) -> int:
         raise InvalidInput(f"a time is RFC 3339 ending in Z, like 2026-11-21T08:30:00Z, got {text[:64]!r}")
     whole, _, fraction = text[:-1].partition(".")
     try:
-        moment = dt.datetime.fromisoformat(whole).replace(tzinfo=dt.UTC)
+        since = dt.datetime.fromisoformat(whole) - _EPOCH
     except ValueError as error:
         raise InvalidInput(f"no such moment exists, got {text!r}") from error
-    return round((moment - _EPOCH).total_seconds()) * 1000 + int((fraction + "000")[:3])
+    return (since.days * 86_400 + since.seconds) * 1000 + int((fraction + "000")[:3])
 
 
 def format_rfc3339(ms: int) -> str:
@@ -37,6 +37,5 @@ def format_rfc3339(ms: int) -> str:
     >>> format_rfc3339(1211266800250), format_rfc3339(1211266800000)
     ('2008-05-20T07:00:00.250Z', '2008-05-20T07:00:00Z')
     """
-    moment = _EPOCH + dt.timedelta(milliseconds=ms)
-    text = moment.strftime("%Y-%m-%dT%H:%M:%S")
+    text = (_EPOCH + dt.timedelta(milliseconds=ms)).isoformat(timespec="seconds")
     return f"{text}.{ms % 1000:03d}Z" if ms % 1000 else f"{text}Z"

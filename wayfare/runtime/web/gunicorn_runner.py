@@ -27,7 +27,7 @@ Build = Callable[[Health], tuple[Flask, Callable[[], None]]]
 wait for servers: an application that cannot work yet says so in its readiness and answers 503."""
 
 
-class _Runner(BaseApplication):  # type: ignore[misc]
+class _Runner(BaseApplication):  # type: ignore[misc] # gunicorn has no types
     cfg: Config
 
     def __init__(self, name: str, settings: WebSettings, build: Build) -> None:

@@ -29,7 +29,7 @@ LINGER_SECONDS = 1.0
 LINGER_BYTES = 8 * 1024 * 1024
 
 
-class BoundedThreadWorker(ThreadWorker):  # type: ignore[misc]
+class BoundedThreadWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
     """Set `request_seconds` in a subclass."""
 
     request_seconds: ClassVar[float] = 15.0

@@ -98,3 +98,11 @@ def _seconds(body):
     began = time.perf_counter()
     loads(body)
     return time.perf_counter() - began
+
+
+def test_finding_the_name_that_stands_twice_takes_no_longer_than_reading():
+    names = [f'"{number}": 0' for number in range(60_000)]
+    began = time.perf_counter()
+    with pytest.raises(NotJson, match="'59999' twice"):
+        loads(("{" + ",".join([*names, names[-1]]) + "}").encode())
+    assert time.perf_counter() - began < 2
