@@ -34,27 +34,30 @@ class Play:
 
 
 def set_clock(stack: Stack, play: Play) -> float:
-    """Register the city unless it is, with a clock that goes on from where time has come; returns its speed."""
+    """Register the city unless it is, with a clock that goes on from where its time has come; returns its speed.
+
+    A registered city keeps its clock, or goes on from its own now at another speed: the log has been ticking by that
+    clock, and time in one log never runs backwards.
+    """
     file = stack.layout.cities_file
     registered = {city.id: city for city in FileRegistry(file, production=False).now()} if file.exists() else {}
     known = registered.get(play.city)
-    if known is None or known.clock.is_wall:
+    if known is None:
         reader = LogReader(stack.addresses().kafka_bootstrap)
         try:
-            told = reader.newest_tick(play.city) if known is None else None
+            told = reader.newest_tick(play.city) or 0
         finally:
             reader.close()
-        memory = clocks.ClockMemory(stack.layout.state / "clocks.json")
-        newest = max(memory.newest(play.city), told or 0)
+        newest = max(clocks.ClockMemory(stack.layout.state / "clocks.json").newest(play.city), told)
         speed = play.speed or play.usual_speed
         clocks.register(file, play.city, newest, wall_ms(), speed)
         return speed
-    if play.speed is not None and play.speed != known.clock.speed:
-        now = wall_ms()
-        others = [city for city in registered.values() if city.id != play.city]
-        write_cities(file, [*others, clocks.resumed(known, known.clock.at(now), now, play.speed)])
-        return play.speed
-    return known.clock.speed
+    if play.speed is None or play.speed == known.clock.speed:
+        return known.clock.speed
+    now = wall_ms()
+    others = [city for city in registered.values() if city.id != play.city]
+    write_cities(file, [*others, clocks.resumed(known, known.clock.at(now), now, play.speed)])
+    return play.speed
 
 
 def run(stack: Stack, play: Play, for_seconds: float | None, told: Callable[[dict[str, Any]], None]) -> dict[str, Any]:

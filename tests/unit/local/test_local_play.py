@@ -70,6 +70,15 @@ def test_another_speed_goes_on_from_the_citys_now(stack: RunningStack) -> None:
     assert abs(after.at(now) - before.at(now)) < 30 * 2_000
 
 
+def test_a_city_on_wall_time_stays_there_because_the_log_has_ticked_by_it(stack: RunningStack) -> None:
+    write_cities(stack.layout.cities_file, [load("sim")])
+    assert set_clock(stack, PLAY) == 1.0
+    assert clock_of(stack).is_wall
+    now = wall_ms()
+    set_clock(stack, dataclasses.replace(PLAY, speed=4.0))
+    assert clock_of(stack).at(wall_ms()) >= now
+
+
 def test_without_services_it_says_what_to_type(stack: RunningStack) -> None:
     stack.running = ("kafka",)
     with pytest.raises(StackFailed, match="wayfare up.*got"):
