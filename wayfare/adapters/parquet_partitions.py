@@ -34,7 +34,7 @@ def write_partitions(
     day_of_row = np.asarray(days.to_numpy(zero_copy_only=False))
     order = np.argsort(day_of_row, kind="stable")
     names, starts = np.unique(day_of_row[order], return_index=True)
-    ends = [*starts[1:].tolist(), len(order)]
+    ends = [*starts[1:].tolist(), len(order)] if len(order) else []
     written = []
     for name, start, end in zip(names.tolist(), starts.tolist(), ends, strict=True):
         folder = partition_folder(lake, table, city, str(name))
