@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 
 import redis
@@ -44,7 +45,7 @@ def main() -> None:
     ingest = create(told)
     health = Health()
     for what in ingest.problems:
-        health.add(what, lambda what=what: ingest.problems[what])  # type: ignore[misc]
+        health.add(what, functools.partial(ingest.problems.get, what))
     admin = serve_admin(health, told.admin_host, told.admin_port)
     log = logs.logger()
     log.info("started", admin_port=admin.server_address[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 
 from services.lander.settings import LanderSettings
@@ -35,7 +36,7 @@ def main() -> None:
     lander = create(told)
     health = Health()
     for what in lander.problems:
-        health.add(what, lambda what=what: lander.problems[what])  # type: ignore[misc]
+        health.add(what, functools.partial(lander.problems.get, what))
     admin = serve_admin(health, told.admin_host, told.admin_port)
     log = logs.logger()
     log.info("started", admin_port=admin.server_address[1])

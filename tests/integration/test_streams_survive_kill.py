@@ -157,7 +157,7 @@ def test_ingest_killed_again_and_again_leaves_the_registers_of_an_uninterrupted_
             return {
                 f"{city}|{field.decode()}|{pane}": data
                 for pane in panes
-                for field, data in client.hgetall(f"wf:{{{city}}}:pane:{pane}").items()  # type: ignore[union-attr]
+                for field, data in client.hgetall(f"wf:{{{city}}}:pane:{pane}").items()
             }
 
         until(lambda: in_redis() == live, "registers in Redis equal to those recomputed from the log")

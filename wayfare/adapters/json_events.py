@@ -212,9 +212,9 @@ def _money_json(minor: int | None, currency: str | None) -> Json | None:
 
 def number(value: object, name: str, low: float = -math.inf, high: float = math.inf) -> float:
     """A finite number within bounds; booleans are not numbers."""
-    if type(value) not in (int, float) or not low <= value <= high or math.isinf(value):  # type: ignore[operator,arg-type]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high or math.isinf(value):
         raise InvalidInput(f"{name} must be a number between {low:g} and {high:g}, got {value!r}")
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
 def _whole(value: object, name: str) -> int:

@@ -137,8 +137,8 @@ def check_reachable(options: Mapping[str, object], seconds: float = 2.0) -> None
     fails, and a process that waits for its brokers would gather them.
     """
     problem: OSError | None = None
-    addresses = options["bootstrap_servers"]
-    for address in [addresses] if isinstance(addresses, str) else list(addresses):  # type: ignore[call-overload]
+    addresses: Any = options["bootstrap_servers"]
+    for address in [addresses] if isinstance(addresses, str) else list(addresses):
         host, _, port = str(address).rpartition(":")
         try:
             socket.create_connection((host.strip("[]"), int(port)), seconds).close()

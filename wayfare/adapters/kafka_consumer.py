@@ -23,7 +23,7 @@ OFFSET_HEADER, PARTITION_HEADER = "wayfare-offset", "wayfare-partition"
 _QUIET_SECONDS = 10.0
 
 
-class _Listener(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
+class _Listener(kafka.ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python carries no types
     """Only notes that something changed: the work is done by the thread that polls, outside the group's protocol."""
 
     def __init__(self) -> None:

@@ -84,8 +84,8 @@ class RedisWindow:
 
     def __init__(self, client: redis.Redis) -> None:
         self._redis = client
-        self._put = client.register_script(_PUT)
-        self._put_json = client.register_script(_PUT_JSON)
+        self._put: Any = client.register_script(_PUT)
+        self._put_json: Any = client.register_script(_PUT_JSON)
 
     def put(self, registers: Sequence[PaneRegister]) -> int:
         """Store each register unless one with the same or a higher offset is there; returns how many were stored."""
@@ -97,7 +97,7 @@ class RedisWindow:
     def put_bytes(self, city: str, registers: Sequence[tuple[str, bytes]]) -> int:
         """`put` for registers of one city already encoded, as (register key, bytes), in one round trip."""
         keys: dict[str, int] = {}
-        arguments: list[object] = [redis_keys.PANE.expires_seconds]
+        arguments: list[Any] = [redis_keys.PANE.expires_seconds]
         for key, data in registers:
             _city, rest = key.split("|", 1)
             field, pane = rest.rsplit("|", 1)
@@ -106,7 +106,7 @@ class RedisWindow:
         if not keys:
             return 0
         with _errors("written"):
-            return int(self._put(keys=list(keys), args=arguments))  # type: ignore[arg-type]
+            return int(self._put(keys=list(keys), args=arguments))
 
     def read(self, city: str, newest_pane: int) -> list[PaneRegister]:
         """All registers of the panes `newest_pane - WINDOW_PANES` to `newest_pane + 1`, exact parts, in one round trip."""
@@ -127,7 +127,7 @@ class RedisWindow:
 
     def put_status(self, city: str, statuses: Sequence[PartitionStatus]) -> list[int | None]:
         """Store each status unless it is older; returns the offset that each field covered before, None for none."""
-        arguments: list[object] = ["covers_offset"]
+        arguments: list[Any] = ["covers_offset"]
         for status in statuses:
             value = {
                 "covers_offset": status.covers_offset,
@@ -137,16 +137,16 @@ class RedisWindow:
             }
             arguments += (status.field, json.dumps(value))
         with _errors("written"):
-            before = self._put_json(keys=[redis_keys.of(redis_keys.INGEST, city)], args=arguments)  # type: ignore[arg-type]
+            before = self._put_json(keys=[redis_keys.of(redis_keys.INGEST, city)], args=arguments)
         return [int(text) if text else None for text in before]
 
     def put_weather(self, city: str, newest: Mapping[str, Mapping[str, float]]) -> None:
         """Store the newest observation of each quadkey, by its `t_ms`."""
-        arguments: list[object] = ["t_ms"]
+        arguments: list[Any] = ["t_ms"]
         for quadkey, observation in newest.items():
             arguments += (quadkey, json.dumps(observation))
         with _errors("written"):
-            self._put_json(keys=[redis_keys.of(redis_keys.WEATHER, city)], args=arguments)  # type: ignore[arg-type]
+            self._put_json(keys=[redis_keys.of(redis_keys.WEATHER, city)], args=arguments)
 
 
 def ingest_status(client: redis.Redis, city: str) -> list[PartitionStatus]:

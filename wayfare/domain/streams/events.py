@@ -15,7 +15,7 @@ from wayfare.domain.geo.cells import cell_of_point, quadkey
 SCHEMA = 1
 """Number carried by every record in the log; a consumer ignores unknown fields within one number."""
 
-NO_CITY = "-"
+NO_CITY = ""
 """The city of an event whose place no registered city holds: recorded, and counted as out of city."""
 
 TOO_FAR_AHEAD_MS = 5 * 60_000

@@ -54,7 +54,7 @@ class Partition:
     def feed(self, *events: Event, delay_ms: int = 0, city: str = "sf") -> Partition:
         for event in events:
             offset = self.state.covers_offset + 1
-            received = event.t_ms + delay_ms  # type: ignore[union-attr]
+            received = event.t_ms + delay_ms
             row = columns_of([Recorded(event, city, received)], np.array([offset]))
             self.closed += self.state.take({city: [row]}, offset)
         return self
@@ -240,7 +240,7 @@ LOGS = st.one_of(
 def _segments(rows: list[tuple[Event, int]], offset: int, ticks: bool) -> list[Segment]:
     out: list[Segment] = []
     for i, (event, lag) in enumerate(rows):
-        received = event.t_ms + lag  # type: ignore[union-attr]
+        received = event.t_ms + lag
         out.append(columns_of([Recorded(event, "sf", received)], np.array([offset + i])))
         if ticks and i % 7 == 6:
             out.append(TickAt(offset + i, received + 500))
@@ -282,7 +282,7 @@ def test_a_snapshot_cut_short_or_of_another_version_is_refused():
 def test_a_forgotten_driver_leaves_no_trace_for_the_next_one():
     fed = Partition().feed(ping("a", 0, at=FAR)).tick(30 * PANE_MS)
     subject = fed.state.cities["sf"].subject
-    assert len(subject) == 0  # type: ignore[arg-type]
+    assert len(subject) == 0
     fed.feed(ping("b", 30 * PANE_MS + 1, "on_trip"))
     assert fed.rejected() == {}
     assert fed.now("trips_started") == {}
