@@ -48,7 +48,7 @@ def set_clock(stack: Stack, play: Play) -> float:
             told = reader.newest_tick(play.city) or 0
         finally:
             reader.close()
-        newest = max(clocks.ClockMemory(stack.layout.state / "clocks.json").newest(play.city), told)
+        newest = max(clocks.ClockMemory(stack.layout.state).newest(play.city), told) or wall_ms()
         speed = play.speed or play.usual_speed
         clocks.register(file, play.city, newest, wall_ms(), speed)
         return speed

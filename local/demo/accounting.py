@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import pathlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import kafka
@@ -19,6 +19,7 @@ from local.demo import landed
 from wayfare.adapters import arrow_events, json_events
 from wayfare.adapters.kafka_client import ARROW, header
 from wayfare.adapters.kafka_events import KIND_HEADER, SENDER_HEADER
+from wayfare.adapters.redis_window import PartitionStatus
 from wayfare.domain.errors import InvalidInput
 
 LIVE_TOPICS = ("driver-pings", "ride-requests", "weather")
@@ -63,6 +64,11 @@ class LogReader:
             for number in sorted(self._consumer.partitions_for_topic(topic) or ())
         ]
         return {(at.topic, at.partition): offset for at, offset in self._consumer.end_offsets(partitions).items()}
+
+    def dead_letters(self, topic: str) -> int:
+        """Records of a topic that were rejected as unreadable, ever."""
+        place = kafka.TopicPartition(f"{topic}.dead-letter", 0)
+        return int(self._consumer.end_offsets([place])[place])
 
     def read(self, start: Offsets, end: Offsets, sender: str, timeout_seconds: float = 120.0) -> Recorded:
         """Count the rows between two sets of offsets; TimeoutError when the log does not give them."""
@@ -144,22 +150,17 @@ class Processed:
     covered: Mapping[tuple[str, int], int]
 
     @classmethod
-    def now(cls, statuses: Mapping[str, Mapping[str, Mapping[str, object]]], lake: pathlib.Path) -> Processed:
-        """From ingest's own account in Redis, by city and `topic|partition`, and from the files of the lake."""
-        rows: dict[str, int] = {}
+    def now(cls, statuses: Iterable[PartitionStatus], lake: pathlib.Path, rejected_trips: int) -> Processed:
+        """From ingest's own account in Redis, partition by partition and city, and from the files of the lake."""
+        rows: dict[str, int] = {"trips": rejected_trips}
         covered: dict[tuple[str, int], int] = {}
-        for fields in statuses.values():
-            for place, status in fields.items():
-                topic, _, number = place.partition("|")
-                rejected = status["rejected"]
-                assert isinstance(rejected, Mapping)
-                done = int(str(status["applied"])) + sum(int(count) for count in rejected.values())
-                rows[topic] = rows.get(topic, 0) + done
-                key = (topic, int(number))
-                covered[key] = max(covered.get(key, -1), int(str(status["covers_offset"])))
-        files = landed.rows_and_offsets(lake, "trips")
-        rows["trips"] = sum(count for count, _ in files.values())
-        covered |= {("trips", partition): last for partition, (_, last) in files.items()}
+        for status in statuses:
+            place = (status.topic, status.partition)
+            rows[status.topic] = rows.get(status.topic, 0) + status.applied + sum(status.rejected.values())
+            covered[place] = max(covered.get(place, -1), status.covers_offset)
+        for partition, (count, last) in landed.rows_and_last_offsets(lake, "trips").items():
+            rows["trips"] = rows.get("trips", 0) + count
+            covered["trips", partition] = last
         return cls(rows, covered)
 
     def reaches(self, end: Offsets, start: Offsets) -> bool:

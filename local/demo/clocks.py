@@ -11,27 +11,31 @@ from wayfare.adapters.file_registry import write_cities
 from wayfare.domain.city import City, CityClock
 from wayfare.domain.times import format_rfc3339, parse_rfc3339
 
-SIM_START = "2026-03-07T01:30:00Z"
-"""Friday 17:30 in San Francisco, where the simulated city's history ends and its live time begins."""
 REPLAY_START = "2008-05-20T07:00:00Z"
 """The first instant of the San Francisco recording."""
 
 
-def start_of(city_id: str) -> int:
-    """The city time in milliseconds at which a city's live time began, and before which its history lies."""
-    return parse_rfc3339(REPLAY_START if city_id == "sf" else SIM_START)
+def start_of(city_id: str, lake: pathlib.Path) -> int:
+    """City time in milliseconds at which a city's live time begins: where its history ends.
+
+    Without a history that is the recording's first instant for `sf`, and 0, the clock's own time, for any other city.
+    """
+    if city_id == "sf":
+        return parse_rfc3339(REPLAY_START)
+    note = lake / "_loaded" / f"{city_id}-simulated.json"
+    return int(json.loads(note.read_text())["end_ms"]) if note.exists() else 0
 
 
 class ClockMemory:
     """Remembers in a file how far each city's clock has come while nothing runs."""
 
-    def __init__(self, file: pathlib.Path) -> None:
-        self._file = file
+    def __init__(self, state: pathlib.Path) -> None:
+        self._file, self._lake = state / "clocks.json", state / "lake"
 
     def newest(self, city_id: str) -> int:
         """The furthest city time remembered, or where its live time begins."""
         remembered = json.loads(self._file.read_text()) if self._file.exists() else {}
-        return max(start_of(city_id), parse_rfc3339(remembered[city_id]) if city_id in remembered else 0)
+        return max(start_of(city_id, self._lake), parse_rfc3339(remembered[city_id]) if city_id in remembered else 0)
 
     def remember(self, city_id: str, city_ms: int) -> None:
         """Keep a city's time, unless a later one is kept."""
