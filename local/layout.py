@@ -105,9 +105,12 @@ class Layout:
             self.artifacts,
             self.models,
             self.lake,
-            self.supervisor_socket.parent,
         ):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def make_socket_folder(self) -> None:
+        """Create the control socket's folder; SettingsInvalid when somebody else's stands in its place."""
+        self.supervisor_socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self.supervisor_socket.parent.stat().st_uid != os.getuid():
             raise SettingsInvalid(f"this folder belongs to somebody else, got {self.supervisor_socket.parent}")
 

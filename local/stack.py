@@ -189,7 +189,6 @@ class Stack:
             for name in reap.end(self.layout.state, STOP_TIMEOUT_SECONDS):
                 say(name, "ended: a killed supervisor had left it")
             supervise.forget(self.layout)
-            self.layout.make()
 
     def _verify_nothing_is_left(self, held: Mapping[int, str]) -> None:
         left = [f"{name} (pid {process.pid})" for process, name in reap.marked(self.layout.state).items()]

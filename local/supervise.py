@@ -118,6 +118,7 @@ def launch(layout: Layout, text: str, environment: dict[str, str], timeout_secon
     if is_running(layout):
         _take_over(layout)
         return
+    layout.make_socket_folder()
     layout.supervisor_socket.unlink(missing_ok=True)
     command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(layout.supervisor_configuration)]
     done = subprocess.run(
