@@ -12,7 +12,7 @@ from services.pricing_api import answers
 from services.pricing_api.bodies import BookingRequest, Box, CapRequest, Here, QuoteRequest
 from services.pricing_api.copies import Copies
 from wayfare.domain.city import City, Place, Registry
-from wayfare.domain.errors import InvalidInput, NotYours, OutOfCity, Unavailable
+from wayfare.domain.errors import InvalidInput, OutOfCity, Unavailable, WayfareError
 from wayfare.domain.geo.cells import cell_of_point, center
 from wayfare.domain.ids import quote_id_of
 from wayfare.domain.pricing.booking import Booker
@@ -88,9 +88,7 @@ class Handlers:
             quote = self.booker.lock.open(body.quote_token, self.wall_ms())
             call.in_city(quote.city)
             answer = self.booker.book(body.quote_token, rider, f"{call.request_id}-{self.quoter.unique()}")
-        except NotYours as error:
-            raise forbidden(str(error)) from error
-        except Exception as error:
+        except WayfareError as error:
             BOOKINGS.labels(type(error).__name__).inc()
             raise
         BOOKINGS.labels(BOOKED).inc()

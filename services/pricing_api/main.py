@@ -18,6 +18,7 @@ from services.pricing_api.models import Models
 from services.pricing_api.pseudonyms import pseudonym_key
 from services.pricing_api.routes import routes
 from services.pricing_api.settings import PricingSettings
+from services.pricing_api.timed import TimedPredictor
 from wayfare.adapters import cassandra_caps, cassandra_ledger, redis_client
 from wayfare.adapters.cassandra_background import BackgroundSession
 from wayfare.adapters.cassandra_caps import CassandraCaps
@@ -70,7 +71,6 @@ class Parts:
 
     registry: Callable[[], Registry]
     riders: dict[str, RiderStore]
-    predictor: Predictor
     lock: QuoteLock
     log: RecordLog
     ledger: Ledger
@@ -168,7 +168,7 @@ def build(settings: PricingSettings, health: Health) -> tuple[Flask, Callable[[]
         maps=RedisSurgeMap(background, secrets.token_hex(8)),
         caps=caps,
         cells=(RedisFeatures(background), features),
-        pricer=pricer_of(settings, predictor),
+        pricer=pricer_of(settings, TimedPredictor(predictor)),
         settings=settings,
         wall_ms=wall_ms,
     )
@@ -182,7 +182,6 @@ def build(settings: PricingSettings, health: Health) -> tuple[Flask, Callable[[]
     parts = Parts(
         registry=cities.now,
         riders={"redis": RedisFeatures(riders), "cassandra": features},
-        predictor=predictor,
         lock=lock,
         log=log,
         ledger=CassandraLedger(cassandra, settings.ledger_across_data_centers),

@@ -13,7 +13,7 @@ from typing import Any
 from cassandra import ConsistencyLevel, DriverException
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable
-from cassandra.policies import DCAwareRoundRobinPolicy, RoundRobinPolicy, TokenAwarePolicy
+from cassandra.policies import ConstantReconnectionPolicy, DCAwareRoundRobinPolicy, RoundRobinPolicy, TokenAwarePolicy
 
 from wayfare.adapters import cassandra_schema
 from wayfare.domain.errors import StoreUnavailable
@@ -50,6 +50,8 @@ def build_cluster(settings: CassandraSettings, *, data_center: str | None = None
         ssl_context=ssl.create_default_context(cafile=settings.cassandra_ca_file)
         if settings.cassandra_ca_file
         else None,
+        # The driver's own policy waits up to ten minutes after a long outage; a node that is back is used within a second.
+        reconnection_policy=ConstantReconnectionPolicy(1.0, max_attempts=None),
         connect_timeout=settings.cassandra_timeout_seconds,
         control_connection_timeout=settings.cassandra_timeout_seconds,
     )

@@ -9,7 +9,16 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from wayfare.domain.errors import AlreadyBooked, Conflict, Expired, Forged, InvalidInput, Unavailable, WayfareError
+from wayfare.domain.errors import (
+    AlreadyBooked,
+    Conflict,
+    Expired,
+    Forged,
+    InvalidInput,
+    NotYours,
+    Unavailable,
+    WayfareError,
+)
 
 MEDIA_TYPE = "application/problem+json"
 MAX_DETAIL = 500
@@ -87,6 +96,8 @@ def refusal_of(error: WayfareError) -> Refusal:
         return Refusal(409, str(error), extra={"booking_id": error.booking_id} if error.booking_id else None)
     if isinstance(error, Conflict):
         return Refusal(409, str(error))
+    if isinstance(error, NotYours):
+        return forbidden(str(error))
     if isinstance(error, Expired):
         return Refusal(410, str(error))
     if isinstance(error, Forged):

@@ -156,7 +156,6 @@ class World:
         parts = Parts(
             registry=lambda: Registry(self.cities),
             riders={"redis": self.redis, "cassandra": self.cassandra},
-            predictor=self.predictor,
             lock=JwtQuotes(self.settings.quote_keys_dir, self.settings.quote_life_seconds),
             log=self.log,
             ledger=self.ledger,
