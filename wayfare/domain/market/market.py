@@ -37,6 +37,7 @@ _CHUNK_SLOTS = 36
 _RECENT_MINUTES = 10.0
 _SEARCH_M = 2_000.0
 _STAY_S = 240.0
+_NEAR_EVENT_M = 1_500.0
 _PATIENCE, _EXPIRY, _DECIDE, _PICKUP, _DROP, _CALLED_OFF, _LEG, _SHIFT = range(8)
 
 
@@ -67,6 +68,10 @@ class Market:
         self._surge = np.ones(count)
         self._minute = start_ms // MINUTE_MS
         self._near = (world.places.distance_m <= RADIUS_M).astype(np.float64)
+        arenas = world.places.of_kind("arena")
+        self._arenas_near: list[list[int]] = [
+            np.flatnonzero(away[arenas] < _NEAR_EVENT_M).tolist() for away in world.places.distance_m
+        ]
         self._closeness = -world.places.distance_m / _SEARCH_M
         for shift in drivers.shifts(world.seed, world.places, start_ms - 14 * HOUR_MS, start_ms):
             if shift.end_ms > start_ms:
@@ -197,10 +202,7 @@ class Market:
         )
 
     def _event_near(self, place: int) -> float:
-        away = self.world.places.distance_m[place]
-        arenas = self.world.places.of_kind("arena")
-        marks = [m for m, arena in zip(self._event_now, arenas.tolist(), strict=True) if away[arena] < 1_500.0]
-        return max(marks, default=0.0)
+        return max((self._event_now[arena] for arena in self._arenas_near[place]), default=0.0)
 
     def offer(self, request_id: str, offer: Offer) -> None:
         """The price for an open request has come; the rider looks at it and decides."""
