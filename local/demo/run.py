@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
-import subprocess
-import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
 from rich.live import Live
 
-from local import cities
+from local import cities, keys
 from local.demo import clocks, display, figures, prepare, settle
 from local.demo.accounting import LogReader, Offsets
 from local.stack import SERVER_NAMES, SERVICE_NAMES, Stack
@@ -105,20 +105,12 @@ class Demo:
         memory = clocks.ClockMemory(self.stack.layout.state)
         admin = next(row.admin_address for row in self.stack.status() if row.name == "pricing_api")
         assert admin is not None
-        hints = self._hints()
-        on_terminal = self.console.is_terminal and not self.options.as_json
-        if not on_terminal:
-            for hint in hints:
-                self.console.print(hint, highlight=False, soft_wrap=True)
         began, first_quote = time.monotonic(), None
-        with Live(console=self.console, auto_refresh=False, transient=False) if on_terminal else _Nothing() as live:
+        with contextlib.ExitStack() as held:
+            show = self._screen(held)
             while True:
                 shown = figures.now(self.stack.layout.state, admin, self.options.city)
-                title = f"Wayfare: {cities.load(self.options.city).name}"
-                if on_terminal:
-                    live.update(display.panel(title, shown, hints), refresh=True)
-                else:
-                    self.console.print(display.line(shown), highlight=False, soft_wrap=True)
+                show(shown)
                 memory.remember(self.options.city, self._city_now())
                 if first_quote is None and shown.actor.get("first_undegraded_quote_at"):
                     first_quote = time.monotonic()
@@ -131,16 +123,24 @@ class Demo:
                         return
                 time.sleep(1.0)
 
+    def _screen(self, held: contextlib.ExitStack) -> Callable[[figures.Figures], None]:
+        """How figures are shown: in a live panel on a terminal, as lines elsewhere."""
+        hints = self._hints()
+        if self.console.is_terminal and not self.options.as_json:
+            live = held.enter_context(Live(console=self.console, auto_refresh=False))
+            title = f"Wayfare: {cities.load(self.options.city).name}"
+            return lambda shown: live.update(display.panel(title, shown, hints), refresh=True)
+        for hint in hints:
+            self.console.print(hint, highlight=False, soft_wrap=True)
+        return lambda shown: self.console.print(display.line(shown), highlight=False, soft_wrap=True)
+
     def _city_now(self) -> int:
         city = FileRegistry(self.stack.layout.cities_file, production=False).now().get(self.options.city)
         return city.clock.at(wall_ms())
 
     def _hints(self) -> list[str]:
         addresses = self.stack.addresses()
-        command = [sys.executable, "-m", "wayfare.cli.main", "token", "--role", "rider", "--subject", "r-1"]
-        token = subprocess.run(
-            command, env={**os.environ, **self.stack.environment()}, capture_output=True, text=True, check=True
-        ).stdout.strip()
+        token = keys.token(self.stack.layout, "rider", "r-1", hours=12.0)
         body = '{"pickup": {"lat": 37.7793, "lon": -122.4193}, "dropoff": {"lat": 37.7955, "lon": -122.3937}}'
         return [
             f"events {addresses.events_url}   prices {addresses.pricing_url}   state {addresses.state}",
@@ -174,13 +174,3 @@ class Demo:
             "model_version": shown.model_version,
             "failures": self.failures,
         }
-
-
-class _Nothing:
-    """Stands where a live panel would, when there is no terminal."""
-
-    def __enter__(self) -> _Nothing:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
