@@ -316,3 +316,4 @@ class Ingest:
         """Write everything, remember how far, and leave the group."""
         self._last_words(list(self._owned))
         self._consumer.close()
+        self._producer.close()

@@ -175,5 +175,6 @@ class Lander:
         """Land everything and leave the group."""
         self.land(everything=True)
         self._consumer.close()
+        self._producer.close()
         for own in self._owned.values():
             own.landing.close()

@@ -6,6 +6,7 @@ starts a daemon thread that connects, and callers wait for it no longer than the
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -62,7 +63,7 @@ class Producer:
         while not self._closed.is_set():
             try:
                 check_reachable(self._options)
-                self._producer = kafka.KafkaProducer(
+                producer = kafka.KafkaProducer(
                     **self._options,
                     acks="all",
                     enable_idempotence=True,
@@ -78,9 +79,12 @@ class Producer:
                     metadata_max_age_ms=30_000,
                     bootstrap_timeout_ms=3_000,
                 )
-                self._problem = None
-                self._connected.set()
-                return
+                with self._lock:
+                    if not self._closed.is_set():
+                        self._producer, self._problem = producer, None
+                        self._connected.set()
+                        return
+                _close(producer, 0.0)
             except (kafka.errors.KafkaError, OSError, ValueError) as error:
                 self._problem = f"no Kafka broker answers: {error}"
                 self._closed.wait(pause)
@@ -90,9 +94,11 @@ class Producer:
         if self._closed.is_set():
             raise LogUnavailable("the producer is closed")
         self.start()
-        if not self._connected.wait(max(0.0, deadline - time.monotonic())):
+        connected = self._connected.wait(max(0.0, deadline - time.monotonic()))
+        producer = self._producer
+        if not connected or producer is None:
             raise LogUnavailable(f"{self._problem}, got no answer in {self._timeout:g} s")
-        return self._producer
+        return producer
 
     def partitions(self, topic: str) -> int:
         """How many partitions the topic has; LogUnavailable when that cannot be learned in time."""
@@ -120,14 +126,36 @@ class Producer:
                 future.get(timeout=max(0.01, deadline - time.monotonic()))
             except kafka.errors.KafkaError as error:
                 self._problem = f"the log did not acknowledge: {error or type(error).__name__}"
+                if isinstance(error, kafka.errors.KafkaTimeoutError):
+                    self._replace()
                 raise LogUnavailable(f"{self._problem}, got {len(futures)} records") from error
         self._problem = None
+
+    def _replace(self) -> None:
+        """Give up a producer whose records have timed out; the next use connects anew.
+
+        An idempotent producer that expired a batch in flight may wait for its sequence for long after the brokers are
+        back. What it still holds is told as failed to its callers, who send again; readers know repeats by key.
+        """
+        with self._lock:
+            given_up, self._producer, self._thread = self._producer, None, None
+            self._connected.clear()
+        if given_up is not None:
+            threading.Thread(target=_close, args=(given_up, 0.0), name="kafka-give-up", daemon=True).start()
 
     def close(self, timeout_seconds: float = 5.0) -> None:
         """Send what is queued, for at most the timeout, and leave."""
         self._closed.set()
-        if self._producer is not None:
-            self._producer.close(timeout=timeout_seconds)
+        with self._lock:
+            last, self._producer = self._producer, None
+            self._connected.clear()
+        if last is not None:
+            _close(last, timeout_seconds)
+
+
+def _close(producer: Any, timeout_seconds: float) -> None:
+    with contextlib.suppress(kafka.errors.KafkaError):
+        producer.close(timeout=timeout_seconds)
 
 
 def check_reachable(options: Mapping[str, object], seconds: float = 2.0) -> None:
