@@ -70,6 +70,8 @@ class Ingest:
         self._log = logger()
         self.problems: dict[str, str | None] = {
             "log": "not connected yet",
+            "brokers": None,
+            "log_writes": None,
             "window": None,
             "assignment": "not joined yet",
         }
@@ -175,7 +177,9 @@ class Ingest:
         try:
             self._to_redis()
             self.problems["window"] = None
-            self._to_kafka()
+            if self._closed or self._dead:
+                self._to_kafka()
+                self.problems["log_writes"] = None
         except WindowUnavailable as error:
             self._trouble("window", error)
             # What a failed write left behind is unknown, and a Redis that comes back may be empty.
@@ -183,7 +187,7 @@ class Ingest:
             self._set_paused(True)
             return False
         except LogUnavailable as error:
-            self._trouble("log", error)
+            self._trouble("log_writes", error)
             self._set_paused(True)
             return False
         self._set_paused(False)
@@ -287,8 +291,9 @@ class Ingest:
         try:
             self._snapshots.save(partition.topic, partition.partition, covers, own.state.snapshot())
         except LogUnavailable as error:
-            self._trouble("log", error)
+            self._trouble("log_writes", error)
             return False
+        self.problems["log_writes"] = None
         own.snapshot_offset, own.snapshot_at, own.closed_since_snapshot = covers, self._monotonic(), False
         self._consumer.commit({partition: covers + 1})
         return True
@@ -304,8 +309,9 @@ class Ingest:
     def _measure_lag(self) -> None:
         try:
             ends = self._consumer.end_offsets(2.0)
+            self.problems["brokers"] = None
         except LogUnavailable as error:
-            self._trouble("log", error)
+            self._trouble("brokers", error)
             return
         for partition, end in ends.items():
             if partition in self._owned:
