@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from local.stack import Addresses
 from wayfare.adapters.cassandra_caps import CassandraCaps
 from wayfare.adapters.cassandra_session import LazySession, connect
 from wayfare.adapters.memory_caps import MemoryCaps
@@ -19,10 +20,10 @@ NOW = 1_795_250_000_123
 
 
 @pytest.fixture(scope="module")
-def session(servers: object) -> Iterator[LazySession]:
+def session(servers: Addresses) -> Iterator[LazySession]:
     settings = CassandraSettings(
-        state=servers.state,  # type: ignore[attr-defined]
-        cassandra_hosts=servers.cassandra_hosts,  # type: ignore[attr-defined]
+        state=servers.state,
+        cassandra_hosts=servers.cassandra_hosts,
         cassandra_timeout_seconds=20.0,
     )
     lazy = connect(settings)

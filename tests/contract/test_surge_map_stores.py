@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 import redis
 
+from local.stack import Addresses
 from wayfare.adapters import redis_client, redis_keys
 from wayfare.adapters.memory_surge_map import MemoryLive, MemorySurgeMap, SharedMemory
 from wayfare.adapters.redis_live import RedisLive
@@ -125,8 +126,8 @@ def test_a_redis_that_is_not_there_says_so_in_the_domains_words() -> None:
 
 
 @pytest.mark.parametrize("garbage", [b"not json", b"{}", json.dumps({"schema": 99}).encode()])
-def test_garbage_in_redis_is_told_and_not_served(servers: object, garbage: bytes) -> None:
-    client: redis.Redis = redis_client.connect(servers.redis_url, 5.0)  # type: ignore[attr-defined]
+def test_garbage_in_redis_is_told_and_not_served(servers: Addresses, garbage: bytes) -> None:
+    client: redis.Redis = redis_client.connect(servers.redis_url, 5.0)
     city = f"c{uuid.uuid4().hex[:12]}"
     client.set(redis_keys.of(redis_keys.SURGE_MAP, city), garbage)
     with pytest.raises(StoreUnavailable):

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import kafka
 import pytest
 
+from local.stack import Addresses
 from wayfare.adapters.cassandra_ledger import CassandraLedger
 from wayfare.adapters.cassandra_session import LazySession, connect
 from wayfare.adapters.kafka_records import KafkaRecordLog
@@ -26,12 +27,12 @@ from wayfare.runtime.settings import CassandraSettings
 class Relay:
     """The process, started and killed at will."""
 
-    def __init__(self, servers: object) -> None:
+    def __init__(self, servers: Addresses) -> None:
         self._environment = {
             **os.environ,
-            "WAYFARE_STATE": str(servers.state),  # type: ignore[attr-defined]
-            "WAYFARE_KAFKA_BOOTSTRAP": servers.kafka_bootstrap,  # type: ignore[attr-defined]
-            "WAYFARE_CASSANDRA_HOSTS": servers.cassandra_hosts,  # type: ignore[attr-defined]
+            "WAYFARE_STATE": str(servers.state),
+            "WAYFARE_KAFKA_BOOTSTRAP": servers.kafka_bootstrap,
+            "WAYFARE_CASSANDRA_HOSTS": servers.cassandra_hosts,
             "WAYFARE_GRACE_SECONDS": "0.5",
         }
         self.process: subprocess.Popen[bytes] | None = None
@@ -47,7 +48,7 @@ class Relay:
 
 
 @pytest.fixture
-def relay(servers: object) -> Iterator[Relay]:
+def relay(servers: Addresses) -> Iterator[Relay]:
     found = Relay(servers)
     found.start()
     yield found
@@ -56,10 +57,10 @@ def relay(servers: object) -> Iterator[Relay]:
 
 
 @pytest.fixture(scope="module")
-def session(servers: object) -> Iterator[LazySession]:
+def session(servers: Addresses) -> Iterator[LazySession]:
     settings = CassandraSettings(
-        state=servers.state,  # type: ignore[attr-defined]
-        cassandra_hosts=servers.cassandra_hosts,  # type: ignore[attr-defined]
+        state=servers.state,
+        cassandra_hosts=servers.cassandra_hosts,
         cassandra_timeout_seconds=20.0,
     )
     lazy = connect(settings)
@@ -68,9 +69,9 @@ def session(servers: object) -> Iterator[LazySession]:
 
 
 @pytest.fixture
-def told(servers: object) -> Iterator[dict[str, list[tuple[str, float]]]]:
+def told(servers: Addresses) -> Iterator[dict[str, list[tuple[str, float]]]]:
     """What `bookings` tells from now on, by quote: outcome and when it was seen."""
-    reader = _Told(servers.kafka_bootstrap)  # type: ignore[attr-defined]
+    reader = _Told(servers.kafka_bootstrap)
     yield reader
     reader.close()
 
@@ -120,10 +121,10 @@ def predict(log: KafkaRecordLog, quote_id: str, expires_in_ms: int) -> None:
 
 
 def test_bookings_are_told_within_two_seconds_and_unused_quotes_when_they_end_even_after_a_kill(
-    servers: object, relay: Relay, session: LazySession, told: _Told
+    servers: Addresses, relay: Relay, session: LazySession, told: _Told
 ) -> None:
     ledger = CassandraLedger(session)
-    log = KafkaRecordLog({"bootstrap_servers": servers.kafka_bootstrap})  # type: ignore[attr-defined]
+    log = KafkaRecordLog({"bootstrap_servers": servers.kafka_bootstrap})
     warm, quick, unused, killed, late = (f"q-{uuid.uuid4().hex}" for _ in range(5))
     book(ledger, warm)
     told.wait_for(warm, seconds=60)

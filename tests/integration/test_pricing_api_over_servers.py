@@ -13,6 +13,7 @@ import kafka
 import pytest
 
 from bench.stage import DOWNTOWN, MISSION, Stage
+from local.stack import Addresses
 from wayfare.adapters.redis_surge_map import RedisSurgeMap
 from wayfare.domain.times import format_rfc3339
 from wayfare.runtime.clock import wall_ms
@@ -21,9 +22,9 @@ TRIP = {"pickup": DOWNTOWN._asdict(), "dropoff": MISSION._asdict()}
 
 
 @pytest.fixture(scope="module")
-def stage(servers: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def stage(servers: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder: pathlib.Path = tmp_path_factory.mktemp("stage")
-    with Stage(folder, servers, WAYFARE_STALE_AFTER_SECONDS="4") as found:  # type: ignore[arg-type]
+    with Stage(folder, servers, WAYFARE_STALE_AFTER_SECONDS="4") as found:
         until(lambda: quote(found)["degraded"] == [])
         yield found
 
@@ -42,7 +43,7 @@ def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
 
 
 def bearer(stage: Stage, role: str = "rider", subject: str = "r-1") -> dict[str, str]:
-    return {"Authorization": f"Bearer {stage.token(role, subject)}"}  # type: ignore[arg-type]
+    return {"Authorization": f"Bearer {stage.token(role, subject)}"}
 
 
 def quote(stage: Stage) -> dict:

@@ -108,7 +108,7 @@ class KafkaGroup:
 
 
 def _listener(group: KafkaGroup) -> kafka.ConsumerRebalanceListener:
-    class Listener(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
+    class Listener(kafka.ConsumerRebalanceListener):  # type: ignore[misc]  # the driver is untyped
         def on_partitions_revoked(self, revoked: Any) -> None:
             group.assigned(group.owned - {place.partition for place in revoked})
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from wayfare.domain.errors import AlreadyBooked, Expired, LedgerUnavailable, NotYours
@@ -13,6 +14,7 @@ from wayfare.domain.pricing.quote import LockedQuote, QuoteLock
 from wayfare.domain.pricing.records import booking_record
 from wayfare.domain.times import format_rfc3339
 
+_TURNS = 64
 READ_AGAIN_SHARE = 0.35
 """Share of a booking's time kept for reading the ledger again when the outcome of its write was lost."""
 
@@ -32,6 +34,7 @@ class Booker:
     deadline_s: float
     wall_ms: Callable[[], int]
     monotonic_s: Callable[[], float]
+    _turns: Sequence[threading.Lock] = field(default_factory=lambda: [threading.Lock() for _ in range(_TURNS)])
 
     def book(self, token: str, rider_id: str | None, attempt: str) -> Mapping[str, Any]:
         """The answer to who booked.
@@ -48,8 +51,18 @@ class Booker:
         if quote.expires_at_ms <= now:
             raise self._too_late(quote, now, ends)
         row = self._row(quote, now, attempt)
-        self.ledger.announce(self._intent(quote, row), self._left(ends, READ_AGAIN_SHARE))
-        standing = self._decide(row, ends)
+        # Racing tries of one process take turns: many compare-and-sets of one row at once would time out on one another.
+        turn = self._turns[hash(quote.quote_id) % _TURNS]
+        if not turn.acquire(timeout=self._left(ends, READ_AGAIN_SHARE)):
+            raise LedgerUnavailable(f"too many tries to book at once, got {quote.quote_id}")
+        try:
+            # Read first: a repeat of what is decided must not announce it, or the log would be told of it again.
+            standing = self.ledger.read(quote.quote_id, self._left(ends, READ_AGAIN_SHARE))
+            if standing is None:
+                self.ledger.announce(self._intent(quote, row), self._left(ends, READ_AGAIN_SHARE))
+                standing = self._decide(row, ends)
+        finally:
+            turn.release()
         if standing is None:
             return row.answer
         raise self._refusal(quote, standing)

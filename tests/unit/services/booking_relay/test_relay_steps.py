@@ -55,11 +55,13 @@ class World:
     def restart(self) -> None:
         """A new process over the same ledger and log."""
         buckets = OpenBuckets(self.now, 300_000, 7 * DAY_MS, 10_000)
-        wall = lambda: self.now  # noqa: E731
-        self.relay = Relay(self.ledger, self.log, self.group, buckets, self.settings, wall)
+        self.relay = Relay(self.ledger, self.log, self.group, buckets, self.settings, self.wall)
         self.settler = Settler(
-            self.ledger, self.log, self.group, self.waiting, self.settings, wall, ThreadPoolExecutor(2)
+            self.ledger, self.log, self.group, self.waiting, self.settings, self.wall, ThreadPoolExecutor(2)
         )
+
+    def wall(self) -> int:
+        return self.now
 
     def announce(self, quote_id: str, at: int | None = None) -> Intent:
         at = self.now if at is None else at

@@ -86,7 +86,7 @@ class Tokens:
         parts = token.split(".")
         if len(parts) not in (2, 3) or parts[0] not in ("rider", "driver", "service", "operator"):
             raise Forged(f"not a token of these tests, got {token!r}")
-        return Caller(parts[1], parts[0], parts[2] if len(parts) == 3 else None)  # type: ignore[arg-type]
+        return Caller(parts[1], parts[0], parts[2] if len(parts) == 3 else None)
 
 
 class World:

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from services.pricing_api.bodies import BookingAnswer
 from wayfare.adapters.ed25519_signing import generate_key
 from wayfare.domain.errors import LedgerUnavailable
-from wayfare.domain.pricing.ledger import NOT_BOOKED, LedgerRow
+from wayfare.domain.pricing.ledger import BOOKED, NOT_BOOKED, LedgerRow
 
 
 def book(world, token, by="rider.r-1", **headers):
@@ -41,10 +41,12 @@ def test_the_intent_to_tell_of_a_booking_is_written_before_it(world):
     assert intent.record["rider"] == world.log.records["predictions"][0][1]["rider"]
 
 
-def test_a_second_booking_is_refused_and_names_the_first(world):
+def test_a_second_booking_is_refused_names_the_first_and_announces_nothing(world):
     token = world.quote()["quote_token"]
     first = book(world, token).get_json()
+    world.ledger.announced.clear()
     again = book(world, token)
+    assert world.ledger.announced == {}
     assert again.status_code == 409
     assert again.get_json()["booking_id"] == first["booking_id"]
 
@@ -204,11 +206,16 @@ def test_a_lost_outcome_that_turns_out_to_be_anothers_is_a_conflict(world):
     quote = world.quote()
     assert book(world, quote["quote_token"]).status_code == 201
 
+    world.ledger.rows.clear()
+    theirs = LedgerRow(quote["quote_id"], "b-theirs", "sim", "r-1", BOOKED, {}, "theirs", world.now)
+
     def lost(row, timeout_s):
+        world.ledger.rows[row.quote_id] = theirs
         raise LedgerUnavailable("the write timed out")
 
     world.ledger.decide = lost
-    assert book(world, quote["quote_token"]).status_code == 409
+    answer = book(world, quote["quote_token"])
+    assert (answer.status_code, answer.get_json()["booking_id"]) == (409, "b-theirs")
 
 
 def test_an_outcome_that_stays_unknown_is_503(world):
