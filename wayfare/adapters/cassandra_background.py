@@ -5,15 +5,14 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from wayfare.adapters.cassandra_session import LazySession
+from wayfare.adapters.cassandra_session import CassandraOptions, LazySession
 from wayfare.domain.errors import StoreUnavailable
-from wayfare.runtime.settings import CassandraSettings
 
 
 class BackgroundSession(LazySession):
     """Until a thread of its own has connected, every use raises StoreUnavailable at once. Call `start` in the worker."""
 
-    def __init__(self, settings: CassandraSettings, *, statements: tuple[str, ...] = (), pause_s: float = 1.0) -> None:
+    def __init__(self, settings: CassandraOptions, *, statements: tuple[str, ...] = (), pause_s: float = 1.0) -> None:
         super().__init__(settings, keyspace=settings.cassandra_keyspace)
         self._statements = statements
         self._pause_s = pause_s

@@ -6,9 +6,10 @@ failed. Errors of the driver become StoreUnavailable (the ledger maps its own to
 
 from __future__ import annotations
 
+import pathlib
 import ssl
 import threading
-from typing import Any
+from typing import Any, Protocol
 
 from cassandra import ConsistencyLevel, DriverException
 from cassandra.auth import PlainTextAuthProvider
@@ -17,7 +18,24 @@ from cassandra.policies import ConstantReconnectionPolicy, DCAwareRoundRobinPoli
 
 from wayfare.adapters import cassandra_schema
 from wayfare.domain.errors import StoreUnavailable
-from wayfare.runtime.settings import CassandraSettings
+
+
+class CassandraOptions(Protocol):
+    """How to reach Cassandra; `wayfare.runtime.settings.CassandraSettings` says what each field means."""
+
+    @property
+    def cassandra_hosts(self) -> str: ...
+    @property
+    def cassandra_keyspace(self) -> str: ...
+    @property
+    def cassandra_username(self) -> str | None: ...
+    @property
+    def cassandra_password(self) -> str | None: ...
+    @property
+    def cassandra_ca_file(self) -> pathlib.Path | None: ...
+    @property
+    def cassandra_timeout_seconds(self) -> float: ...
+
 
 DRIVER_ERRORS = (DriverException, NoHostAvailable, OSError)
 """What the driver raises when a statement could not be run or its outcome is unknown."""
@@ -25,7 +43,7 @@ DRIVER_ERRORS = (DriverException, NoHostAvailable, OSError)
 SCHEMA_TIMEOUT_SECONDS = 60.0
 
 
-def build_cluster(settings: CassandraSettings, *, data_center: str | None = None) -> Any:
+def build_cluster(settings: CassandraOptions, *, data_center: str | None = None) -> Any:
     """A driver cluster that is not connected yet; the caller shuts it down.
 
     Reads and writes are at LOCAL_QUORUM unless a statement says otherwise. Protocol v5 is fixed: negotiating it costs
@@ -68,7 +86,7 @@ class LazySession:
     `keyspace` None gives a session without one (to create it). Safe to use from several threads.
     """
 
-    def __init__(self, settings: CassandraSettings, *, keyspace: str | None = None) -> None:
+    def __init__(self, settings: CassandraOptions, *, keyspace: str | None = None) -> None:
         self._settings = settings
         self._keyspace = keyspace
         self._lock = threading.Lock()
@@ -125,12 +143,12 @@ class LazySession:
             cluster.shutdown()
 
 
-def connect(settings: CassandraSettings) -> LazySession:
+def connect(settings: CassandraOptions) -> LazySession:
     """The process's lazy session in Wayfare's keyspace."""
     return LazySession(settings, keyspace=settings.cassandra_keyspace)
 
 
-def apply_schema(settings: CassandraSettings, replication_factor: int = 1) -> None:
+def apply_schema(settings: CassandraOptions, replication_factor: int = 1) -> None:
     """Create the keyspace and the tables that do not exist; safe to run again. StoreUnavailable when it cannot."""
     session = LazySession(settings)
     try:
