@@ -30,9 +30,11 @@ def boosted(values: np.ndarray, truth: np.ndarray, asked: np.ndarray, seed: int)
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     trees = HistGradientBoostingClassifier(max_iter=60, learning_rate=0.12, max_leaf_nodes=15, random_state=seed)
-    trees.fit(values, truth)
+    # A column without a single value cannot be binned.
+    known = ~np.isnan(values).all(axis=0)
+    trees.fit(values[:, known], truth)
     classes = np.zeros((len(asked), STEPS))
-    classes[:, trees.classes_.astype(int)] = trees.predict_proba(asked)
+    classes[:, trees.classes_.astype(int)] = trees.predict_proba(asked[:, known])
     return evaluation.at_least_of(classes)
 
 
