@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from prometheus_client import Counter, Gauge, Histogram
 
 from wayfare import inventory
-from wayfare.adapters import cassandra_schema, kafka_codec, parquet_tables, redis_keys
+from wayfare.adapters import arrow_events, cassandra_schema, parquet_tables, redis_keys
 from wayfare.domain.features import sets
 from wayfare.runtime import metrics
 from wayfare.runtime.settings import ProcessSettings
@@ -66,7 +66,7 @@ def topics_page() -> str:
     text = "# Kafka topics\n\n" + table(
         ["topic", "identity", "partitions", "kept", "compacted", "written by", "read by", "holds"], rows
     )
-    for name, schema in sorted(kafka_codec.ARROW_SCHEMAS.items()):
+    for name, schema in sorted(arrow_events.SCHEMAS.items()):
         text += f"\n## Arrow columns of `{name}`\n\n" + table(
             ["column", "type"], [(f"`{field.name}`", field.type) for field in schema]
         )

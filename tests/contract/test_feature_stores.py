@@ -27,8 +27,8 @@ NAMES = ("alpha", "beta", "gamma")
 @pytest.fixture(scope="module")
 def session(servers: object) -> Iterator[LazySession]:
     settings = CassandraSettings(
-        state=servers.state,  # type: ignore[attr-defined]
-        cassandra_hosts=servers.cassandra_hosts,  # type: ignore[attr-defined]
+        state=servers.state,
+        cassandra_hosts=servers.cassandra_hosts,
         cassandra_timeout_seconds=20.0,
     )
     lazy = connect(settings)
@@ -134,7 +134,7 @@ def test_a_store_that_is_gone_says_so(kind: str, tmp_path: object) -> None:
     if kind == "redis":
         store = RedisFeatures(redis.Redis(port=1, socket_timeout=0.2, socket_connect_timeout=0.2))
     else:
-        settings = CassandraSettings(state=tmp_path, cassandra_hosts="127.0.0.1:1", cassandra_timeout_seconds=0.5)  # type: ignore[arg-type]
+        settings = CassandraSettings(state=tmp_path, cassandra_hosts="127.0.0.1:1", cassandra_timeout_seconds=0.5)
         store = CassandraFeatures(connect(settings))
     for attempt in (
         lambda: store.read("sim", "ann", 0.2),

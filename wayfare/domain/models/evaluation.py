@@ -34,17 +34,17 @@ def positions(multipliers: npt.ArrayLike) -> Int:
 
 def reached(truth: Int) -> Float:
     """The targets of the network: 1 where a row's level is at least LEVELS[j], float64 [n, 7]; the first column is 1."""
-    return (truth[:, None] >= np.arange(STEPS)[None, :]).astype(np.float64)
+    return np.asarray(truth[:, None] >= np.arange(STEPS)[None, :], np.float64)
 
 
 def decoded(at_least: Float) -> Int:
     """Positions in LEVELS that `pricing.surge.decode` reads off each row."""
-    return np.cumprod(at_least[:, 1:] >= 0.5, axis=1).sum(axis=1).astype(np.int64)
+    return np.asarray(np.cumprod(at_least[:, 1:] >= 0.5, axis=1).sum(axis=1), np.int64)
 
 
 def at_least_of(classes: Float) -> Float:
     """`at_least` of probabilities of the seven levels [n, 7]."""
-    return np.cumsum(classes[:, ::-1], axis=1)[:, ::-1] / classes.sum(axis=1, keepdims=True)
+    return np.asarray(np.cumsum(classes[:, ::-1], axis=1)[:, ::-1] / classes.sum(axis=1, keepdims=True), np.float64)
 
 
 def accuracy(truth: Int, at_least: Float) -> float:

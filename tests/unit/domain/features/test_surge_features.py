@@ -40,7 +40,7 @@ class Levels:
 
 def inputs(**changes: object) -> SurgeInputs:
     given = {"window": None, "rider": None, "weather": None, "place_kind": None} | changes
-    return SurgeInputs(PICKUP, DROPOFF, 17, 4, FixedTravel(), FixedTree(), **given)  # type: ignore[arg-type]
+    return SurgeInputs(PICKUP, DROPOFF, 17, 4, FixedTravel(), FixedTree(), **given)
 
 
 def named(given: SurgeInputs) -> dict[str, float]:
@@ -107,8 +107,8 @@ def test_weather_and_the_kind_of_place_are_taken_as_they_are() -> None:
 
 @pytest.mark.parametrize("feature", SURGE, ids=lambda feature: feature.name)
 def test_every_feature_says_what_it_means_and_needs_a_known_source(feature: object) -> None:
-    assert feature.function.__doc__  # type: ignore[attr-defined]
-    assert feature.source is None or feature.source in SOURCES  # type: ignore[attr-defined]
+    assert feature.function.__doc__
+    assert feature.source is None or feature.source in SOURCES
 
 
 def test_no_two_features_have_one_definition() -> None:

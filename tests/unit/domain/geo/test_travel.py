@@ -17,7 +17,7 @@ def trips(n: int, seed: int = 1) -> tuple[np.ndarray, ...]:
     hour = rng.integers(0, 24, n)
     road = distance_m(lat, lon, lat2, lon2) * 1.4
     seconds = road / np.where((hour >= 17) & (hour < 19), 4.0, 8.0)
-    return (lat, lon), (lat2, lon2), hour, road, seconds, np.where(hour < 6, 500.0, 200.0)  # type: ignore[return-value]
+    return (lat, lon), (lat2, lon2), hour, road, seconds, np.where(hour < 6, 500.0, 200.0)
 
 
 def test_what_is_planted_in_history_is_learned() -> None:

@@ -26,7 +26,7 @@ def test_one_draw_equals_the_same_draw_among_many(seed: int, stream: str, entity
 def test_the_order_of_asking_changes_nothing(seed: int, entities: list[int], shuffler: object) -> None:
     key = key_of(seed, "order")
     order = list(range(len(entities)))
-    shuffler.shuffle(order)  # type: ignore[attr-defined]
+    shuffler.shuffle(order)
     drawn = uniform(key, entities, 3)
     again = uniform(key, [entities[i] for i in order], 3)
     assert [drawn[i] for i in order] == again.tolist()
