@@ -61,6 +61,8 @@ from wayfare.runtime.web.gunicorn_runner import serve
 
 DESCRIPTION = "Prices out: locked, explained quotes; bookings at the quoted price; the surge map; operator caps."
 SWITCH_S = 0.0005
+GATHER_S = 0.1
+"""Predictions are sent together this often: sent one by one, each would cost more than the quote it tells of."""
 BACKGROUND_REDIS_S = 0.5
 """Longest wait of a refresher for Redis: no request waits for it."""
 
@@ -156,7 +158,7 @@ def build(settings: PricingSettings, health: Health) -> tuple[Flask, Callable[[]
     cassandra = BackgroundSession(settings, statements=(*cassandra_ledger.STATEMENTS, *cassandra_caps.STATEMENTS))
     background = redis_client.connect(settings.redis_url, BACKGROUND_REDIS_S)
     riders = redis_client.connect(settings.redis_url, settings.rider_redis_seconds)
-    log = KafkaRecordLog(settings.kafka_options(), on_lost=PREDICTIONS_LOST.inc)
+    log = KafkaRecordLog(settings.kafka_options(), on_lost=PREDICTIONS_LOST.inc, gather_seconds=GATHER_S)
     predictor = GrpcPredictor(settings.model_server, _tls(settings))
     lock = JwtQuotes(settings.quote_keys_dir, settings.quote_life_seconds)
     caps = CassandraCaps(cassandra, settings.cassandra_timeout_seconds)

@@ -22,7 +22,8 @@ class KafkaRecordLog:
 
     queue_limit: most records that `offer` keeps while the log is slow or away; past it a record is lost and told to
     `on_lost` (for a counter). Queued records are sent in order and again until acknowledged, so a reader may see one
-    twice and goes by identity.
+    twice and goes by identity. gather_seconds: how long offered records are gathered, so that a process with answers to
+    give does not spend more on sending each record than on making it.
     """
 
     def __init__(
@@ -31,11 +32,13 @@ class KafkaRecordLog:
         timeout_seconds: float = 5.0,
         queue_limit: int = 10_000,
         on_lost: Callable[[int], None] = lambda count: None,
+        gather_seconds: float = 0.0,
     ) -> None:
         self._producer = Producer(options, timeout_seconds)
         self._queue: collections.deque[tuple[str, bytes, bytes]] = collections.deque()
         self._limit = queue_limit
         self._on_lost = on_lost
+        self._gather = gather_seconds
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._closing = threading.Event()
@@ -85,6 +88,8 @@ class KafkaRecordLog:
         pause = 0.1
         while True:
             self._wake.wait(0.5)
+            if self._gather:
+                self._closing.wait(self._gather)
             self._wake.clear()
             while self._queue:
                 batch = [self._queue[i] for i in range(min(_AT_ONCE, len(self._queue)))]
