@@ -26,7 +26,12 @@ _WEEKDAY, _HOUR, _MINUTE = 4, 17, 30
 
 
 def default_end_ms(city: City, wall_ms: int) -> int:
-    """The newest Friday 17:30 of the city's local time before `wall_ms`: a history ends, and a demo begins, in a rush hour."""
+    """Where a new history ends: where the city's own clock began, so that live time goes on from it.
+
+    A city on wall time gets the newest Friday 17:30 of its local time before `wall_ms`, a rush hour.
+    """
+    if not city.clock.is_wall:
+        return city.clock.city_anchor_ms
     now = city.local(wall_ms)
     friday = now.replace(hour=_HOUR, minute=_MINUTE, second=0, microsecond=0)
     friday -= dt.timedelta(days=(now.weekday() - _WEEKDAY) % 7)
@@ -47,8 +52,7 @@ def load(
 ) -> Loaded:
     """Generate the history that ends at `end_ms`, unless the lake holds one of the same seed, size, city and code.
 
-    end_ms: city time in ms; None keeps the end of the history that is there, and ends a new one at the newest Friday
-    17:30 before `wall_ms`.
+    end_ms: city time in ms; None keeps the end of the history that is there, and ends a new one at `default_end_ms`.
     """
     key = {
         "seed": seed,
