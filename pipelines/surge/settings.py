@@ -21,7 +21,7 @@ class SurgeSettings(HistorySettings, CassandraSettings, RedisSettings):
     spark_cores: int = Field(2, ge=1, description="Cores that Spark uses on this machine.")
     spark_driver_memory: str = Field("1200m", description="Memory of Spark's Java process, in its own notation.")
     training_rows: int = Field(
-        30_000,
+        20_000,
         ge=200,
         description="The newest trips that are trained on: bounds what is written to Cassandra, about 25 values a trip.",
     )
