@@ -151,7 +151,15 @@ class Stage:
         process = self.processes[name]
         if process.poll() is None:
             process.send_signal(number)
-        return process.wait(30)
+        status = process.wait(30)
+        # A worker whose parent was killed leaves by itself a moment later, and holds the ports until then.
+        ends = time.monotonic() + 30.0
+        while time.monotonic() < ends:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.admin_ports[name])):
+                    break
+            time.sleep(0.1)
+        return status
 
     def wait_ready(self, name: str, seconds: float = 240.0) -> None:
         """Wait until the service says that it is ready; RuntimeError with its reasons when it does not."""

@@ -24,8 +24,8 @@ TRIP = {"pickup": DOWNTOWN._asdict(), "dropoff": MISSION._asdict()}
 @pytest.fixture(scope="module")
 def stage(servers: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder: pathlib.Path = tmp_path_factory.mktemp("stage")
-    with Stage(folder, servers, WAYFARE_STALE_AFTER_SECONDS="4") as found:
-        until(lambda: quote(found)["degraded"] == [])
+    with Stage(folder, servers, WAYFARE_STALE_AFTER_SECONDS="10", WAYFARE_REDIS_TIMEOUT_SECONDS="2") as found:
+        until_undegraded(found)
         yield found
 
 
@@ -40,6 +40,13 @@ def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     while not condition():
         assert time.monotonic() < ends, "it did not happen in time"
         time.sleep(0.1)
+
+
+def until_undegraded(stage: Stage, seconds: float = 90.0) -> None:
+    ends = time.monotonic() + seconds
+    while degraded := quote(stage)["degraded"]:
+        assert time.monotonic() < ends, f"quotes stay degraded: {degraded}"
+        time.sleep(0.2)
 
 
 def bearer(stage: Stage, role: str = "rider", subject: str = "r-1") -> dict[str, str]:
@@ -72,7 +79,7 @@ def test_a_quote_is_priced_by_the_model_and_its_prediction_is_in_the_log(stage: 
     found = quote(stage)
     assert found["lineage"]["price_source"] == "model"
     assert found["lineage"]["model"] == stage.model
-    assert found["lineage"]["window_age_s"] < 4
+    assert found["lineage"]["window_age_s"] < 10
     (record,) = records(stage, "predictions", found["quote_id"])
     assert record["version"] == found["lineage"]["version"]
     served = dict(zip(record["feature_names"], record["features"], strict=True))
@@ -121,21 +128,19 @@ def test_the_map_follows_the_window_and_is_not_sent_twice(stage: Stage, client: 
 
 def test_a_stale_window_degrades_and_heals(stage: Stage) -> None:
     stage.feeding.clear()
-    until(lambda: quote(stage)["degraded"] != [], 20)
-    (told,) = quote(stage)["degraded"]
-    assert told.startswith("live_window: stale ")
+    until(lambda: any(told.startswith("live_window: stale ") for told in quote(stage)["degraded"]), 60)
     stage.feeding.set()
-    until(lambda: quote(stage)["degraded"] == [], 20)
+    until_undegraded(stage)
 
 
 def test_a_killed_model_server_degrades_and_heals(stage: Stage) -> None:
     stage.end("model_server", 9)
     degraded = quote(stage)
     assert degraded["lineage"]["price_source"] != "model"
-    assert degraded["degraded"][0].startswith("model: ")
+    assert any(told.startswith("model: ") for told in degraded["degraded"]), degraded["degraded"]
     stage.start("model_server")
     stage.wait_ready("model_server")
-    until(lambda: quote(stage)["degraded"] == [], 60)
+    until_undegraded(stage)
 
 
 def test_a_cap_is_in_force_at_once_shared_and_kept(stage: Stage, client: httpx.Client) -> None:
@@ -158,4 +163,4 @@ def test_the_killed_front_end_comes_back_and_its_lease_is_taken_over(stage: Stag
     other.release(stage.city.id)
     stage.start("pricing_api")
     stage.wait_ready("pricing_api")
-    until(lambda: quote(stage)["degraded"] == [], 30)
+    until_undegraded(stage)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ from wayfare.domain.pricing.records import booking_record
 from wayfare.domain.times import format_rfc3339
 
 _TURNS = 64
+_REMEMBERED = 2_000
 READ_AGAIN_SHARE = 0.35
 """Share of a booking's time kept for reading the ledger again when the outcome of its write was lost."""
 
@@ -34,6 +36,7 @@ class Booker:
     deadline_s: float
     wall_ms: Callable[[], int]
     monotonic_s: Callable[[], float]
+    _decided: OrderedDict[str, LedgerRow] = field(default_factory=OrderedDict)
     _turns: Sequence[threading.Lock] = field(default_factory=lambda: [threading.Lock() for _ in range(_TURNS)])
 
     def book(self, token: str, rider_id: str | None, attempt: str) -> Mapping[str, Any]:
@@ -56,16 +59,25 @@ class Booker:
         if not turn.acquire(timeout=self._left(ends, READ_AGAIN_SHARE)):
             raise LedgerUnavailable(f"too many tries to book at once, got {quote.quote_id}")
         try:
-            # Read first: a repeat of what is decided must not announce it, or the log would be told of it again.
-            standing = self.ledger.read(quote.quote_id, self._left(ends, READ_AGAIN_SHARE))
+            # Decisions are final, so one that this process saw needs no ledger. Read before announcing: a repeat of what is
+            # decided must not announce it, or the log would be told of it again.
+            standing = self._decided.get(quote.quote_id) or self.ledger.read(
+                quote.quote_id, self._left(ends, READ_AGAIN_SHARE)
+            )
             if standing is None:
                 self.ledger.announce(self._intent(quote, row), self._left(ends, READ_AGAIN_SHARE))
                 standing = self._decide(row, ends)
+            self._remember(standing or row)
         finally:
             turn.release()
         if standing is None:
             return row.answer
         raise self._refusal(quote, standing)
+
+    def _remember(self, row: LedgerRow) -> None:
+        self._decided[row.quote_id] = row
+        while len(self._decided) > _REMEMBERED:
+            self._decided.popitem(last=False)
 
     def _decide(self, row: LedgerRow, ends: float) -> LedgerRow | None:
         """None when this try decided; else the decision that stands."""
