@@ -173,14 +173,15 @@ def architecture_picture() -> str:
         _arrow(390, 48, 468, 48),
         _arrow(660, 48, 738, 48),
         _arrow(890, 48, 968, 48),
-        _arrow(740, 70, 662, 165, "panes"),
+        _arrow(740, 66, 662, 150, "panes"),
         _arrow(110, 107, 238, 205, "HTTP"),
-        _arrow(1045, 72, 392, 215, "copies every 0.3 s"),
-        _arrow(390, 225, 468, 200, "predictions"),
+        '<polyline points="1045,20 1045,0 430,0 430,205 392,205" class="arrow" fill="none" marker-end="url(#head)"/>',
+        '<text x="740" y="-6" class="label">copies of the window, several times a second</text>',
+        _arrow(390, 235, 468, 205, "predictions"),
         _arrow(660, 180, 738, 165),
         _arrow(815, 182, 815, 248),
         _arrow(815, 302, 815, 348),
-        _arrow(738, 390, 662, 425, "signed artifact"),
+        _arrow(738, 400, 662, 425, "signed"),
         _arrow(468, 440, 392, 455),
         _arrow(240, 455, 172, 385, "places"),
         _arrow(240, 235, 150, 328, "gRPC"),
@@ -200,11 +201,11 @@ def architecture_picture() -> str:
         if f">{service.name}<" not in drawn:
             raise SystemExit(f"docs/generate.py does not draw the service {service.name}")
     return (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1140 500" role="img" '
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 -25 1140 525" role="img" '
         'aria-label="The way of the data through Wayfare">'
         f"<style>{style}</style><defs><marker id='head' viewBox='0 0 8 8' refX='7' refY='4' markerWidth='7' "
         "markerHeight='7' orient='auto'><path d='M0 0L8 4L0 8z' fill='#667'/></marker></defs>"
-        f'<rect width="1140" height="500" fill="#fff"/>{drawn}</svg>\n'
+        f'<rect y="-25" width="1140" height="525" fill="#fff"/>{drawn}</svg>\n'
     )
 
 

@@ -21,6 +21,7 @@ from wayfare.adapters.kafka_client import ARROW, header
 from wayfare.adapters.kafka_events import KIND_HEADER, SENDER_HEADER
 from wayfare.adapters.redis_window import PartitionStatus
 from wayfare.domain.errors import InvalidInput
+from wayfare.domain.times import parse_rfc3339
 
 LIVE_TOPICS = ("driver-pings", "ride-requests", "weather")
 TOPICS = (*LIVE_TOPICS, "trips")
@@ -125,11 +126,12 @@ def _count(
     names = _IDENTITY[topic]
     try:
         if header(record.headers, "content-type") == ARROW:
-            columns = arrow_events.unpack(topic, record.value).select(names).to_pydict()
-            identities = list(zip(*(columns[name] for name in names), strict=True))
+            batch = arrow_events.unpack(topic, record.value)
+            columns = [batch[name].cast("int64") if name == "t" else batch[name] for name in names]
+            identities = list(zip(*(column.to_pylist() for column in columns), strict=True))
         else:
             raw = json_events.loads(record.value)
-            identities = [tuple(raw[name] for name in names)]
+            identities = [tuple(parse_rfc3339(raw[name]) if name == "t" else raw[name] for name in names)]
     except (InvalidInput, KeyError):
         identities = [("unreadable", record.partition, record.offset)]
     found.rows[topic] = found.rows.get(topic, 0) + len(identities)

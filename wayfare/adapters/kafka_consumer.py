@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import json
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -21,6 +22,8 @@ from wayfare.domain.errors import InvalidInput, LogUnavailable
 REASON_HEADER, ERROR_HEADER = "wayfare-reason", "wayfare-error"
 OFFSET_HEADER, PARTITION_HEADER = "wayfare-offset", "wayfare-partition"
 _QUIET_SECONDS = 10.0
+LOST_HEARTBEAT_SECONDS = 20.0
+"""Twice the session timeout: the group has given up on a member that was silent for so long."""
 
 
 class _Listener(kafka.ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python carries no types
@@ -44,12 +47,16 @@ class GroupConsumer:
 
     `connect` raises LogUnavailable until the brokers and the topics are there; call it again. After `poll` has told of a
     change of assignment, seek every partition owned: what that poll fetched is not given out.
+
+    kafka-python 3.0.12 can come to a halt when it joins a group on brokers that have just started: no heartbeat, no fetch,
+    no error. `poll` notices a heart that does not beat, drops the member and raises LogUnavailable; `connect` joins anew.
     """
 
     def __init__(self, options: Mapping[str, object], group: str, topics: Iterable[str], most_records: int) -> None:
         self._options, self._group, self._topics, self._most = dict(options), group, sorted(topics), most_records
         self._listener = _Listener()
         self._consumer: Any = None
+        self._beat: tuple[float, float] = (0.0, 0.0)
         self.joined = False
 
     def connect(self) -> None:
@@ -78,6 +85,7 @@ class GroupConsumer:
                 raise LogUnavailable(f"these topics do not exist yet, got none of {missing}")
             consumer.subscribe(self._topics, listener=self._listener)
             self._consumer, consumer = consumer, None
+            self._beat = (0.0, time.monotonic())
         except (kafka.errors.KafkaError, OSError) as error:
             raise LogUnavailable(f"no Kafka broker answers: {error}, got {type(error).__name__}") from error
         finally:
@@ -90,15 +98,31 @@ class GroupConsumer:
             records = self._consumer.poll(timeout_ms=round(seconds * 1000), max_records=self._most)
         except kafka.errors.KafkaError as error:
             raise LogUnavailable(f"the log cannot be read: {error}, got {type(error).__name__}") from error
+        self._check_heart()
         if self._listener.changes:
             self.joined = "assigned" in self._listener.changes or self.joined
             self._listener.changes.clear()
             return True, {}
         return False, records
 
+    def _check_heart(self) -> None:
+        """LogUnavailable, with the member dropped, when it has sent no heartbeat for too long."""
+        # Public metrics tell this time on another clock than the one it was taken from, so the coordinator is asked.
+        sent, now = float(self._consumer._coordinator.heartbeat.last_send), time.monotonic()
+        if sent != self._beat[0]:
+            self._beat = (sent, now)
+        elif now - self._beat[1] > LOST_HEARTBEAT_SECONDS:
+            consumer, self._consumer = self._consumer, None
+            self._listener.changes.append("lost")
+            # Closing what hangs may hang as well.
+            threading.Thread(
+                target=consumer.close, kwargs={"autocommit": False, "timeout_ms": 1_000}, daemon=True
+            ).start()
+            raise LogUnavailable(f"this member's heartbeat stopped, so it joins anew, got {self._group!r}")
+
     def owned(self) -> set[Any]:
         """The partitions assigned to this member."""
-        return set(self._consumer.assignment())
+        return set(self._consumer.assignment()) if self._consumer is not None else set()
 
     def seek(self, partition: Any, offset: int | None) -> None:
         """Read on from an offset, or from the oldest record."""
@@ -109,7 +133,9 @@ class GroupConsumer:
 
     def pause(self, paused: bool) -> None:
         """Stop or resume fetching while staying in the group."""
-        owned = self._consumer.assignment()
+        owned = self.owned()
+        if self._consumer is None:
+            return
         (self._consumer.pause if paused else self._consumer.resume)(*owned)
 
     def partitions(self, topic: str) -> int:
@@ -129,6 +155,8 @@ class GroupConsumer:
 
     def commit(self, next_offsets: Mapping[Any, int]) -> bool:
         """Tell the group how far this member's effects are; False when it would not take it (a rebalance is on)."""
+        if self._consumer is None:
+            return False
         offsets = {at: OffsetAndMetadata(offset, "", -1) for at, offset in next_offsets.items()}
         try:
             self._consumer.commit(offsets, timeout_ms=3_000)

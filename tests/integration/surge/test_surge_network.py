@@ -47,7 +47,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> object:
     return network, serve, folder, history
 
 
-def test_outputs_begin_with_one_and_never_increase_whatever_comes_in(trained: tuple) -> None:  # type: ignore[type-arg]
+def test_outputs_begin_with_one_and_never_increase_whatever_comes_in(trained: tuple) -> None:
     rng = np.random.default_rng(5)
     wild = rng.normal(size=(2000, len(SURGE))) * 10.0 ** rng.uniform(-3, 12, (2000, len(SURGE)))
     wild[rng.random(wild.shape) < 0.3] = np.nan
@@ -65,7 +65,7 @@ def test_an_untrained_network_is_ordered_too() -> None:
     assert (np.diff(model.predict(model.serving_function(network, len(SURGE)), values), axis=1) <= 0).all()
 
 
-def test_it_learns_what_makes_surge_and_the_loss_falls(trained: tuple) -> None:  # type: ignore[type-arg]
+def test_it_learns_what_makes_surge_and_the_loss_falls(trained: tuple) -> None:
     values, levels = rows(1000, 9)
     at_least = model.predict(trained[1], values)
     assert auc(levels > 0, at_least[:, 1]) > 0.9
@@ -78,14 +78,14 @@ def test_the_loss_punishes_ones_everywhere() -> None:
     assert float(model.loss(targets, ones)) > 10 > 1e-3 > float(model.loss(targets, right))
 
 
-def test_a_feature_never_seen_in_training_is_not_used(trained: tuple) -> None:  # type: ignore[type-arg]
+def test_a_feature_never_seen_in_training_is_not_used(trained: tuple) -> None:
     values, _ = rows(50)
     changed = values.copy()
     changed[:, NAMES.index("wind_ms")] = 40.0
     np.testing.assert_array_equal(model.predict(trained[1], values), model.predict(trained[1], changed))
 
 
-def test_missing_is_not_the_mean(trained: tuple) -> None:  # type: ignore[type-arg]
+def test_missing_is_not_the_mean(trained: tuple) -> None:
     values, _ = rows(50)
     rain = NAMES.index("rain_mm")
     known, missing = values.copy(), values.copy()
@@ -104,7 +104,7 @@ def test_statistics_leave_missing_values_out_and_name_what_never_varied() -> Non
     assert fitted["wind_ms"]["mean"] is None
 
 
-def test_the_saved_model_answers_as_the_network_does_by_its_signature(trained: tuple) -> None:  # type: ignore[type-arg]
+def test_the_saved_model_answers_as_the_network_does_by_its_signature(trained: tuple) -> None:
     import tensorflow as tf
 
     values, _ = rows(64, 11)

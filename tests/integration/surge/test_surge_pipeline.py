@@ -53,7 +53,7 @@ def ran(servers: object, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     settings = SurgeSettings(
         state=state, lake=state / "lake", cities_file=state / "cities.json", training_rows=700, epochs=3,
         tree_split_above=200, tree_min_rows=20, point_in_time_rows=60, golden_rows=6,
-        cassandra_hosts=servers.cassandra_hosts, redis_url=servers.redis_url,  # type: ignore[attr-defined]
+        cassandra_hosts=servers.cassandra_hosts, redis_url=servers.redis_url,
         artifact_store=f"file://{state / 'store'}", trainer_key_file=state / "trainer-test.pem",
         trusted_keys_dir=state / "trusted", spark_driver_memory="700m",
     )  # fmt: skip

@@ -128,7 +128,7 @@ def test_a_booking_made_while_the_relay_was_down_is_told_at_the_next_start(world
     world.announce("q-1", NOW - 3 * DAY_MS)
     world.book("q-1")
     world.restart()
-    for _ in range(300):
+    for _ in range(1_100):
         world.relay.step()
     assert world.told == [("q-1", BOOKED)]
     assert world.relay.buckets.backlog == 0

@@ -1,0 +1,119 @@
+"""One whole installation for all journeys: real servers, every service, a small history, a trained and published model."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from local import cities, keys
+from local.demo import clocks, prepare
+from local.stack import SERVER_NAMES, SERVICE_NAMES, Stack
+from wayfare.adapters.file_registry import FileRegistry, write_cities
+from wayfare.domain.times import format_rfc3339
+from wayfare.runtime.clock import wall_ms
+
+SMALL = {
+    "WAYFARE_HISTORY_DAYS": "10",
+    "WAYFARE_HISTORY_TRIPS": "20000",
+    "WAYFARE_TRAINING_ROWS": "3000",
+    "WAYFARE_EPOCHS": "6",
+}
+"""A model good enough to be served; how good a model is belongs to the tests of the pipeline."""
+
+DOWNTOWN = {"lat": 37.7793, "lon": -122.4193}
+FERRY_BUILDING = {"lat": 37.7955, "lon": -122.3937}
+
+
+@dataclass(frozen=True)
+class City:
+    """The installation as an app or an operator sees it."""
+
+    stack: Stack
+    events: httpx.Client
+    pricing: httpx.Client
+
+    def token(self, role: str, subject: str) -> dict[str, str]:
+        """The header of a caller."""
+        return {"Authorization": f"Bearer {keys.token(self.stack.layout, role, subject)}"}
+
+    def now(self) -> str:
+        """The city's clock."""
+        return format_rfc3339(self.now_ms())
+
+    def now_ms(self) -> int:
+        """The city's clock in milliseconds."""
+        registry = FileRegistry(self.stack.layout.cities_file, production=False).now()
+        return registry.get("sim").clock.at(wall_ms())
+
+    def quote(self, rider: str, **more: Any) -> httpx.Response:
+        """Ask for a price between two usual places."""
+        body = {"pickup": DOWNTOWN, "dropoff": FERRY_BUILDING} | more
+        return self.pricing.post("/v1/quotes", json=body, headers=self.token("rider", rider))
+
+    def book(self, rider: str, quote_token: str, **headers: str) -> httpx.Response:
+        """Book a quote."""
+        return self.pricing.post(
+            "/v1/bookings", json={"quote_token": quote_token}, headers=self.token("rider", rider) | headers
+        )
+
+    def ping(self, driver: str, lat: float, lon: float, status: str = "available") -> httpx.Response:
+        """Tell where one cab is."""
+        one = {"driver_id": driver, "t": self.now(), "lat": lat, "lon": lon, "status": status}
+        return self.events.post("/v1/driver-pings", json={"pings": [one]}, headers=self.token("driver", driver))
+
+    def kill(self, name: str) -> None:
+        """kill -9 of a process of this installation."""
+        pid = next(row.pid for row in self.stack.status() if row.name == name)
+        assert pid is not None
+        psutil.Process(pid).kill()
+
+    def until(self, true: Callable[[], Any], seconds: float, what: str) -> Any:
+        """Wait for something to become true and return it."""
+        deadline = time.monotonic() + seconds
+        while not (found := true()):
+            assert time.monotonic() < deadline, f"{what} did not come true in {seconds:g} s"
+            time.sleep(0.05)
+        return found
+
+
+@pytest.fixture(scope="session")
+def city(pytestconfig: pytest.Config) -> Iterator[City]:
+    """The installation, started once."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+
+    def say(name: str, what: str) -> None:
+        with capture.global_and_fixture_disabled():
+            print(f"e2e: {name} {what[:150]}", flush=True)
+
+    stack = Stack(pathlib.Path(tempfile.mkdtemp(prefix="wayfare-e2e-")))
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in SMALL.items():
+            patch.setenv(name, value)
+        try:
+            stack.start(SERVER_NAMES, say)
+            write_cities(stack.layout.cities_file, [cities.load("sim")])
+            environment = {**os.environ, **stack.environment()}
+            prepare.history("sim", None, environment, say)
+            begins = clocks.start_of("sim", stack.layout.lake)
+            clocks.register(stack.layout.cities_file, "sim", begins, wall_ms(), 1.0)
+            addresses = stack.start(SERVICE_NAMES, say)
+            prepare.model("sim", environment, say)
+            stack.wait_ready(timeout_seconds=180.0)
+            with (
+                httpx.Client(base_url=str(addresses.events_url), timeout=10.0) as events,
+                httpx.Client(base_url=str(addresses.pricing_url), timeout=10.0) as pricing,
+            ):
+                yield City(stack, events, pricing)
+        finally:
+            stack.stop(say)
+    shutil.rmtree(stack.layout.state)
