@@ -21,8 +21,8 @@ from wayfare.inventory import topic
 from wayfare.runtime import logs
 from wayfare.runtime.metrics import BOOKINGS_RELAYED, QUOTES_SETTLED
 
-OLD_BUCKETS_AT_ONCE = 50
-DUE_AT_ONCE = 200
+OLD_BUCKETS_AT_ONCE = 10
+DUE_AT_ONCE = 50
 POLL_MOST = 2_000
 
 
