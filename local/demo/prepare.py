@@ -17,26 +17,25 @@ Say = Callable[[str, str], None]
 def run(name: str, command: list[str], environment: Mapping[str, str], say: Say) -> None:
     """Run a command of this project, telling its lines as progress; RuntimeError with its last lines when it fails."""
     say(name, "starting")
-    process = subprocess.Popen(
+    last: list[str] = []
+    with subprocess.Popen(
         [sys.executable, "-m", *command],
         env=dict(environment),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    )
-    assert process.stdout is not None
-    last: list[str] = []
-    try:
-        for line in process.stdout:
-            if line.strip():
-                say(name, line.rstrip())
-                last = [*last[-20:], line.rstrip()]
-        status = process.wait()
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            process.wait(timeout=30)
+    ) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                if line.strip():
+                    say(name, line.rstrip())
+                    last = [*last[-20:], line.rstrip()]
+            status = process.wait()
+        finally:
+            if process.poll() is None:
+                process.terminate()
     if status:
         raise RuntimeError(f"{' '.join(command)} failed: " + "\n".join(last) + f"\ngot exit status {status}")
 

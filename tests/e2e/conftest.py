@@ -71,6 +71,23 @@ class City:
         one = {"driver_id": driver, "t": self.now(), "lat": lat, "lon": lon, "status": status}
         return self.events.post("/v1/driver-pings", json={"pings": [one]}, headers=self.token("driver", driver))
 
+    def tell_weather(self) -> None:
+        """One observation downtown, as the weather's source sends each hour."""
+        observed = {"temperature_c": 12.5, "rain_mm": 0.0, "humidity": 0.7, "wind_ms": 4.0}
+        body = {"observations": [DOWNTOWN | observed | {"t": self.now()}]}
+        answer = self.events.post("/v1/weather", json=body, headers=self.token("service", "weather"))
+        assert answer.status_code == 202, answer.text
+
+    def undegraded(self) -> bool:
+        """True when a price stands on everything it should stand on."""
+        answer = self.quote("r-1")
+        return answer.status_code == 201 and answer.json()["degraded"] == []
+
+    def map_is_there(self) -> bool:
+        """True once a surge map has been computed."""
+        params = {"bbox": "-122.52,37.60,-122.35,37.83"}
+        return self.pricing.get("/v1/surge/map", params=params, headers=self.token("rider", "r-1")).status_code == 200
+
     def kill(self, name: str) -> None:
         """kill -9 of a process of this installation."""
         pid = next(row.pid for row in self.stack.status() if row.name == name)
@@ -113,7 +130,11 @@ def city(pytestconfig: pytest.Config) -> Iterator[City]:
                 httpx.Client(base_url=str(addresses.events_url), timeout=10.0) as events,
                 httpx.Client(base_url=str(addresses.pricing_url), timeout=10.0) as pricing,
             ):
-                yield City(stack, events, pricing)
+                started = City(stack, events, pricing)
+                started.tell_weather()
+                started.until(started.undegraded, 60, "the first undegraded quote")
+                started.until(started.map_is_there, 30, "the first surge map")
+                yield started
         finally:
             stack.stop(say)
     shutil.rmtree(stack.layout.state)

@@ -37,7 +37,7 @@ def test_a_ping_is_on_the_surge_map_within_two_seconds(city):
 
 def test_a_quote_is_explained_and_its_booking_is_the_quoted_price_once(city):
     rider = f"r-{uuid.uuid4().hex[:12]}"
-    city.until(lambda: city.quote(rider).json().get("degraded") == [], 60, "an undegraded quote")
+    city.until(city.undegraded, 60, "an undegraded quote")
     quote = city.quote(rider).json()
     at_least = list(quote["surge"]["at_least"].values())
     assert at_least == sorted(at_least, reverse=True)

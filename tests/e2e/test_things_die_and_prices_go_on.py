@@ -92,7 +92,7 @@ def test_every_service_killed_comes_back_and_no_acknowledged_event_is_lost(city)
     [("model_server", "model"), ("redis", None), ("ingest", "live_window"), ("cassandra", None)],
 )
 def test_quotes_go_on_while_a_dependency_is_gone(city, gone, named):
-    city.until(lambda: city.quote("r-1").json().get("degraded") == [], 60, "an undegraded quote beforehand")
+    city.until(city.undegraded, 60, "an undegraded quote beforehand")
     supervise.stop(city.stack.layout, [gone])
     try:
         if named is not None:
