@@ -20,6 +20,9 @@ hypothesis.settings.load_profile("wayfare")
 
 ROOT = pathlib.Path(__file__).parents[1]
 
+# One process runs tests of gRPC and of Spark, and Spark forks to start Java: gRPC's handlers around a fork break that child.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test that uses the servers is marked so, for `-m servers` and `-m "not servers"`."""

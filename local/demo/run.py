@@ -22,6 +22,7 @@ from wayfare.runtime.clock import wall_ms
 
 FIRST_QUOTE_SECONDS = 180.0
 SIMULATOR_SUBJECT = "city-simulator"
+SEMI_SYNTHETIC_NOTICE = "The cabs are real. Multipliers are semi-synthetic: recorded without prices, they are learned from the simulator's rule."
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,9 @@ class Demo:
         addresses = self.stack.addresses()
         token = keys.token(self.stack.layout, "rider", "r-1", hours=12.0)
         body = '{"pickup": {"lat": 37.7793, "lon": -122.4193}, "dropoff": {"lat": 37.7955, "lon": -122.3937}}'
+        notices = [SEMI_SYNTHETIC_NOTICE] if self.options.replay else []
         return [
+            *notices,
             f"events {addresses.events_url}   prices {addresses.pricing_url}   state {addresses.state}",
             f"TOKEN={token}",
             f'curl -s {addresses.pricing_url}/v1/quotes -H "Authorization: Bearer $TOKEN" '
@@ -172,5 +175,6 @@ class Demo:
             "event_to_price_p99_s": actor.get("event_to_price_p99_s"),
             "degraded": actor.get("degraded") or {},
             "model_version": shown.model_version,
+            "notices": [SEMI_SYNTHETIC_NOTICE] if self.options.replay else [],
             "failures": self.failures,
         }

@@ -74,8 +74,10 @@ class Copies:
             newest = copy.window.newest_received_at_ms
             if newest is not None:
                 WINDOW_AGE.labels(city.id).set((now - newest) / 1000)
-                CABS_AVAILABLE.labels(city.id).set(copy.window.level_total("cabs_available") or 0)
-                REQUESTS_WAITING.labels(city.id).set(copy.window.level_total("requests_waiting") or 0)
+                for gauge, level in ((CABS_AVAILABLE, "cabs_available"), (REQUESTS_WAITING, "requests_waiting")):
+                    # What a city has no source for is absent from the metrics: zero would say that there is none.
+                    if (total := copy.window.level_total(level)) is not None:
+                        gauge.labels(city.id).set(total)
         self._tell(self.problem, problem)
         self.problem = problem
 

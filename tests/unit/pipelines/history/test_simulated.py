@@ -17,7 +17,7 @@ END = parse_rfc3339("2026-03-07T01:30:00Z")
 
 def load(lake: pathlib.Path, **changes: object) -> simulated.Loaded:
     given = {"seed": 3, "days": 2, "trips": 400, "wall_ms": END + 5, "end_ms": END} | changes
-    return simulated.load(lake, SIM, **given)  # type: ignore[arg-type]
+    return simulated.load(lake, SIM, **given)
 
 
 def rows(lake: pathlib.Path, table: str) -> list[pq.ParquetFile]:
