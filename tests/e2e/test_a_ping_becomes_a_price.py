@@ -8,9 +8,12 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import kafka
+import pytest
 
 from wayfare.domain.geo.cells import cell_of_point, quadkey
 from wayfare.domain.times import parse_rfc3339
+
+pytestmark = pytest.mark.timeout(900)  # the first test waits for a whole installation, a training included
 
 QUIET_CORNER = (37.7352, -122.5030)
 

@@ -14,6 +14,8 @@ from local.demo import settle
 from local.demo.accounting import LogReader
 from wayfare.inventory import SERVICES
 
+pytestmark = pytest.mark.timeout(900)  # the first test waits for a whole installation, a training included
+
 DEADLINE_SECONDS = 0.25
 PATIENCE_SECONDS = 2.0
 """Quotes answer within the deadline; a loaded machine adds scheduling delays of its own."""
