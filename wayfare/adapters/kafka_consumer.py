@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 import contextlib
 import json
-import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -17,13 +16,12 @@ from kafka.structs import OffsetAndMetadata, TopicPartition
 from wayfare.adapters import arrow_events, json_events
 from wayfare.adapters.kafka_client import ARROW, MAX_RECORD_BYTES, Headers, Producer, check_reachable, header
 from wayfare.adapters.kafka_events import KIND_HEADER, TICK
+from wayfare.adapters.kafka_heart import Heart, abandon
 from wayfare.domain.errors import InvalidInput, LogUnavailable
 
 REASON_HEADER, ERROR_HEADER = "wayfare-reason", "wayfare-error"
 OFFSET_HEADER, PARTITION_HEADER = "wayfare-offset", "wayfare-partition"
 _QUIET_SECONDS = 10.0
-LOST_HEARTBEAT_SECONDS = 20.0
-"""Twice the session timeout: the group has given up on a member that was silent for so long."""
 
 
 class _Listener(kafka.ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python carries no types
@@ -48,15 +46,14 @@ class GroupConsumer:
     `connect` raises LogUnavailable until the brokers and the topics are there; call it again. After `poll` has told of a
     change of assignment, seek every partition owned: what that poll fetched is not given out.
 
-    kafka-python 3.0.12 can come to a halt when it joins a group on brokers that have just started: no heartbeat, no fetch,
-    no error. `poll` notices a heart that does not beat, drops the member and raises LogUnavailable; `connect` joins anew.
+    A member whose heartbeat stopped is dropped: `poll` raises LogUnavailable, and `connect` joins anew.
     """
 
     def __init__(self, options: Mapping[str, object], group: str, topics: Iterable[str], most_records: int) -> None:
         self._options, self._group, self._topics, self._most = dict(options), group, sorted(topics), most_records
         self._listener = _Listener()
         self._consumer: Any = None
-        self._beat: tuple[float, float] = (0.0, 0.0)
+        self._heart = Heart()
         self.joined = False
 
     def connect(self) -> None:
@@ -85,7 +82,7 @@ class GroupConsumer:
                 raise LogUnavailable(f"these topics do not exist yet, got none of {missing}")
             consumer.subscribe(self._topics, listener=self._listener)
             self._consumer, consumer = consumer, None
-            self._beat = (0.0, time.monotonic())
+            self._heart = Heart()
         except (kafka.errors.KafkaError, OSError) as error:
             raise LogUnavailable(f"no Kafka broker answers: {error}, got {type(error).__name__}") from error
         finally:
@@ -107,17 +104,10 @@ class GroupConsumer:
 
     def _check_heart(self) -> None:
         """LogUnavailable, with the member dropped, when it has sent no heartbeat for too long."""
-        # Public metrics tell this time on another clock than the one it was taken from, so the coordinator is asked.
-        sent, now = float(self._consumer._coordinator.heartbeat.last_send), time.monotonic()
-        if sent != self._beat[0]:
-            self._beat = (sent, now)
-        elif now - self._beat[1] > LOST_HEARTBEAT_SECONDS:
+        if self._heart.stopped(self._consumer):
             consumer, self._consumer = self._consumer, None
             self._listener.changes.append("lost")
-            # Closing what hangs may hang as well.
-            threading.Thread(
-                target=consumer.close, kwargs={"autocommit": False, "timeout_ms": 1_000}, daemon=True
-            ).start()
+            abandon(consumer)
             raise LogUnavailable(f"this member's heartbeat stopped, so it joins anew, got {self._group!r}")
 
     def owned(self) -> set[Any]:

@@ -11,6 +11,7 @@ import kafka
 import kafka.errors
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
+from wayfare.adapters.kafka_heart import Heart, abandon
 from wayfare.domain.errors import LogUnavailable
 
 SESSION_MS = 10_000
@@ -37,6 +38,7 @@ class KafkaGroup:
         self._group = group
         self._revoked = revoked
         self._consumer: Any = None
+        self._heart = Heart()
         self._paused: set[int] = set()
         self.owned: frozenset[int] = frozenset()
         self.problem: str | None = "not connected to Kafka yet"
@@ -45,13 +47,19 @@ class KafkaGroup:
         """Records that are there, waiting at most the timeout for the first; LogUnavailable when the log does not answer."""
         try:
             if self._consumer is None:
-                self._consumer = self._connect()
+                self._consumer, self._heart = self._connect(), Heart()
             batches = self._consumer.poll(timeout_ms=round(timeout_s * 1000), max_records=most)
             self.problem = None if self.owned else f"waiting for a share of {self._topic}"
         except (kafka.errors.KafkaError, OSError, ValueError) as error:
             self.problem = f"{self._topic} cannot be read: {error or type(error).__name__}"
             time.sleep(timeout_s)
             raise LogUnavailable(f"{self.problem}, got {type(error).__name__}") from error
+        if self._heart.stopped(self._consumer):
+            consumer, self._consumer = self._consumer, None
+            self.assigned(frozenset())
+            abandon(consumer)
+            self.problem = "this member's heartbeat stopped, so it joins anew"
+            raise LogUnavailable(f"{self.problem}, got {self._group!r}")
         return [
             GroupRecord(place.partition, record.offset, record.value)
             for place, records in batches.items()
