@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 
 help: ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
 demo: setup ## set-up, then `wayfare demo`; options by ARGS="--for 120 --json"
 	.venv/bin/wayfare demo $(ARGS)
@@ -33,4 +33,55 @@ lock: setup ## resolve the dependencies anew and write locks/*.txt; one package:
 setup: ## prerequisites, .venv and the servers' jars; instant when nothing changed
 	@local/setup.sh
 
-.PHONY: help demo test check fmt docs bench lock setup
+# -- images, charts, cluster, release: what Jenkins calls ----------------------------------------------------------------
+
+tools: ## the pinned tools of the targets below, built once; prints where they are
+	@local/tools/build.sh $(ARGS)
+
+images: ## build the images; some only by ARGS="front stream"
+	docker/build.sh $(ARGS)
+
+pin-images: ## write the digests of the base images, where a registry can be reached
+	docker/pin.sh
+
+scan: ## SBOM, licences and known vulnerabilities of the images
+	docker/scan.sh $(ARGS)
+
+audit: setup ## known vulnerabilities of the locked dependencies
+	docker/audit.sh
+
+charts: tools ## lint, schema, unit tests and generated README of the charts
+	charts/check.sh
+
+test-images: images ## start every image and look inside
+	.venv/bin/pytest tests/deploy/images $(ARGS)
+
+test-compose: images ## the compose file, checked by the compose tool; Wayfare's part of it run
+	.venv/bin/pytest tests/deploy/compose $(ARGS)
+
+test-jenkins: ## the Jenkinsfile, run by an interpreter of its syntax
+	jenkins/test.sh
+
+cluster: tools ## a Kubernetes on this machine, for trying out; `make cluster-down` ends it
+	local/cluster/up.sh
+
+cluster-down: ## end that cluster
+	local/cluster/down.sh
+
+test-cluster: setup images tools ## install, upgrade, break and uninstall on a real Kubernetes: $KUBECONFIG, or one made here
+	tests/deploy/cluster/run.sh $(ARGS)
+
+publish-images: ## push the images: REGISTRY=host/path TAG=version
+	docker/publish.sh
+
+publish-chart: tools ## package, sign and push the chart: REGISTRY=host/path VERSION=semver
+	charts/publish.sh
+
+deploy: ## install or upgrade: ENVIRONMENT=staging NAMESPACE=wayfare REGISTRY=host/path TAG=version
+	charts/deploy.sh
+
+smoke: setup ## a quote and a ping through a running installation: PRICING_URL= EVENTS_URL= TOKEN_FILE=
+	tests/deploy/smoke.sh
+
+.PHONY: help demo test check fmt docs bench lock setup tools images pin-images scan audit charts test-images test-compose \
+	test-jenkins cluster cluster-down test-cluster publish-images publish-chart deploy smoke

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 export UV_PYTHON_DOWNLOADS=never
 uv=${UV:-.venv/bin/uv}
 "$uv" lock --python .venv/bin/python "$@"
-for group in front stream model-server train dev; do
+for group in front stream spark model-server train dev; do
   "$uv" export --quiet --frozen --no-default-groups --group "$group" --no-emit-project --no-annotate --no-header \
     >"locks/$group.txt.new"
   if grep -n '://' "locks/$group.txt.new"; then

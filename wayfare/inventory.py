@@ -7,8 +7,11 @@ Adding a service is adding its folder under `services/` and one row here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 DAY_MS = 86_400_000
+
+Image = Literal["front", "stream", "model-server"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,14 @@ class Server:
 class Service:
     """One of Wayfare's own processes.
 
-    module: what `python -m` runs. public: serves HTTP to apps on a port of its own. grpc: serves gRPC. talks_to: the
-    servers and services that it opens connections to. Every service has an admin port.
+    module: what `python -m` runs. image: the kind of container image that it runs from. public: serves HTTP to apps on a
+    port of its own. grpc: serves gRPC. talks_to: the servers and services that it opens connections to. Every service has
+    an admin port.
     """
 
     name: str
     module: str
+    image: Image
     talks_to: tuple[str, ...]
     produces: tuple[str, ...] = ()
     consumes: tuple[str, ...] = ()
@@ -83,6 +88,7 @@ SERVICES = (
     Service(
         "events_api",
         "services.events_api.main",
+        "front",
         talks_to=("kafka",),
         produces=("driver-pings", "ride-requests", "trips", "weather"),
         public=True,
@@ -90,6 +96,7 @@ SERVICES = (
     Service(
         "ingest",
         "services.ingest.main",
+        "stream",
         talks_to=("kafka", "redis"),
         consumes=("driver-pings", "ride-requests", "weather", "window-state"),
         produces=(
@@ -103,15 +110,17 @@ SERVICES = (
     Service(
         "lander",
         "services.lander.main",
+        "stream",
         talks_to=("kafka",),
         consumes=("trips", "panes", "predictions", "bookings"),
         produces=("trips.dead-letter", "panes.dead-letter", "predictions.dead-letter", "bookings.dead-letter"),
     ),
-    Service("publisher", "services.publisher.main", talks_to=("artifacts", "model_server")),
-    Service("model_server", "services.model_server.main", talks_to=(), grpc=True),
+    Service("publisher", "services.publisher.main", "front", talks_to=("artifacts", "model_server")),
+    Service("model_server", "services.model_server.main", "model-server", talks_to=(), grpc=True),
     Service(
         "pricing_api",
         "services.pricing_api.main",
+        "front",
         talks_to=("redis", "cassandra", "kafka", "artifacts", "model_server"),
         produces=("predictions",),
         public=True,
@@ -119,6 +128,7 @@ SERVICES = (
     Service(
         "booking_relay",
         "services.booking_relay.main",
+        "front",
         talks_to=("cassandra", "kafka"),
         consumes=("predictions",),
         produces=("bookings",),
@@ -126,8 +136,8 @@ SERVICES = (
 )
 
 ACTORS = (
-    Service("city_simulator", "services.city_simulator.main", talks_to=("events_api", "pricing_api")),
-    Service("replayer", "services.city_simulator.replay_main", talks_to=("events_api", "pricing_api")),
+    Service("city_simulator", "services.city_simulator.main", "stream", talks_to=("events_api", "pricing_api")),
+    Service("replayer", "services.city_simulator.replay_main", "stream", talks_to=("events_api", "pricing_api")),
 )
 """Processes that act as the apps of riders and drivers do; started on request only, never by `wayfare up`."""
 
