@@ -9,29 +9,50 @@ from __future__ import annotations
 import importlib
 import pathlib
 import sys
+from typing import ClassVar
 
 import click
 
 from wayfare.domain.errors import WayfareError
 
+OWN = {"wayfare", "services", "pipelines", "local"}
 HELPERS = {"__init__", "main", "console", "playing"}
 
 
 class Nouns(click.Group):
     """Finds commands by the names of the files beside this one."""
 
+    _missing: ClassVar[dict[str, str]] = {}
+
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Every noun, sorted."""
+        """Every noun whose libraries this installation has, sorted: an image holds only what its processes need."""
+        return [name for name in self._names() if self._load(name) is not None]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a noun; None when there is no such file. UsageError when a library that it needs is not here."""
+        if cmd_name not in self._names():
+            return None
+        found = self._load(cmd_name)
+        if found is None:
+            raise click.UsageError(
+                f"wayfare {cmd_name} needs a library that this installation leaves out: {self._missing[cmd_name]}"
+            )
+        return found
+
+    def _names(self) -> list[str]:
         files = pathlib.Path(__file__).parent.glob("*.py")
         return sorted(path.stem.rstrip("_") for path in files if path.stem not in HELPERS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of a noun; None when there is no such file."""
-        if cmd_name not in self.list_commands(ctx):
-            return None
+    def _load(self, name: str) -> click.Command | None:
         here = pathlib.Path(__file__).parent
-        stem = cmd_name if (here / f"{cmd_name}.py").exists() else f"{cmd_name}_"
-        found: click.Command = importlib.import_module(f"wayfare.cli.{stem}").command
+        stem = name if (here / f"{name}.py").exists() else f"{name}_"
+        try:
+            found: click.Command = importlib.import_module(f"wayfare.cli.{stem}").command
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] in OWN:
+                raise
+            self._missing[name] = error.name
+            return None
         return found
 
 

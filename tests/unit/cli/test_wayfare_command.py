@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 
 import httpx
@@ -23,7 +24,7 @@ def state(tmp_path, monkeypatch):
     monkeypatch.setenv("WAYFARE_STATE", str(folder))
     layout = Layout(folder)
     layout.make()
-    keys.make(layout)
+    keys.make_development(layout.keys)
     return folder
 
 
@@ -41,6 +42,31 @@ def test_every_noun_has_help_that_says_what_it_does():
     listing = run("--help")
     assert listing.exit_code == 0
     assert all(noun in listing.output for noun in nouns)
+
+
+def test_a_command_whose_library_was_left_out_is_not_listed_and_says_which_one(monkeypatch):
+    importing = importlib.import_module
+
+    def without_arrow(name):
+        if name == "wayfare.cli.demo":
+            raise ModuleNotFoundError("No module named 'pyarrow'", name="pyarrow")
+        return importing(name)
+
+    monkeypatch.setattr(importlib, "import_module", without_arrow)
+    listing = run("--help")
+    assert listing.exit_code == 0
+    assert "demo" not in listing.output.split("Commands:")[1].split()
+    answer = run("demo", "--help")
+    assert answer.exit_code == 2
+    assert "leaves out: pyarrow" in answer.output
+
+
+def test_a_command_that_misses_a_part_of_wayfare_itself_is_a_defect_and_shows(monkeypatch):
+    def broken(name):
+        raise ModuleNotFoundError("No module named 'wayfare.cli.gone'", name="wayfare.cli.gone")
+
+    monkeypatch.setattr(importlib, "import_module", broken)
+    assert isinstance(run("demo", "--help").exception, ModuleNotFoundError)
 
 
 def test_an_unknown_noun_is_wrong_usage():
