@@ -5,7 +5,7 @@ ARG PROJECT_IMAGE=localhost/wayfare/project
 ARG RUNTIME_IMAGE=localhost/wayfare/runtime
 
 FROM ${TOOLS_IMAGE} AS dependencies
-COPY locks/front.txt locks/
+COPY locks/front.txt /build/locks/
 RUN --mount=type=cache,target=/root/.cache/uv sh steps/dependencies.sh locks/front.txt
 
 FROM ${PROJECT_IMAGE} AS project

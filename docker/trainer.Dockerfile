@@ -5,7 +5,7 @@ ARG PROJECT_IMAGE=localhost/wayfare/project
 ARG JVM_IMAGE=localhost/wayfare/jvm
 
 FROM ${TOOLS_IMAGE} AS dependencies
-COPY locks/train.txt locks/
+COPY locks/train.txt /build/locks/
 RUN --mount=type=cache,target=/root/.cache/uv sh steps/dependencies.sh locks/train.txt
 
 FROM ${PROJECT_IMAGE} AS project
