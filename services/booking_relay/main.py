@@ -6,13 +6,12 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from services.booking_relay.settings import RelaySettings
-from services.booking_relay.steps import Relay, Settler
+from services.booking_relay.steps import POLL_MOST, Relay, Settler
 from wayfare.adapters import cassandra_ledger
 from wayfare.adapters.cassandra_background import BackgroundSession
 from wayfare.adapters.cassandra_ledger import CassandraLedger
-from wayfare.adapters.kafka_group import KafkaGroup
+from wayfare.adapters.kafka_group import GroupConsumer
 from wayfare.adapters.kafka_records import KafkaRecordLog
-from wayfare.domain.errors import LedgerUnavailable, LogUnavailable
 from wayfare.domain.pricing.outbox import OpenBuckets
 from wayfare.domain.pricing.records import PREDICTIONS
 from wayfare.domain.pricing.waiting import Waiting
@@ -20,15 +19,14 @@ from wayfare.domain.times import DAY_MS
 from wayfare.runtime import logs, tracing
 from wayfare.runtime.clock import wall_ms
 from wayfare.runtime.health import Health, serve_admin
-from wayfare.runtime.metrics import EXCEPTIONS
 from wayfare.runtime.settings import load
 from wayfare.runtime.shutdown import stop_on_signals
+from wayfare.runtime.worker import step_until, watch
 
 GROUP = "booking-relay"
 OUTBOX_KEEPS_MS = 7 * DAY_MS
 """The outbox's default time to live."""
 LOOK_AGAIN_MS = 10_000
-PAUSE_S = 1.0
 
 
 def run(settings: RelaySettings, stop: threading.Event) -> None:
@@ -39,54 +37,39 @@ def run(settings: RelaySettings, stop: threading.Event) -> None:
     log = KafkaRecordLog(settings.kafka_options())
     log.start()
     waiting = Waiting(round(settings.grace_seconds * 1000))
-    group = KafkaGroup(settings.kafka_options(), PREDICTIONS, GROUP, waiting.drop)
+    group = GroupConsumer(settings.kafka_options(), GROUP, [PREDICTIONS], POLL_MOST)
     buckets = OpenBuckets(wall_ms(), round(settings.writable_seconds * 1000), OUTBOX_KEEPS_MS, LOOK_AGAIN_MS)
     relay = Relay(ledger, log, group, buckets, settings, wall_ms)
-    health = Health()
-    health.add("cassandra", session.problem)
-    health.add("log", lambda: log.problem)
-    health.add("predictions", lambda: group.problem)
-    health.add("outbox", lambda: relay.problem)
-    admin = serve_admin(health, settings.admin_host, settings.admin_port)
-    logs.logger().info("relaying", admin_port=admin.server_address[1])
-    thread = threading.Thread(target=_relay_until, args=(relay, settings, stop), name="relay", daemon=True)
-    thread.start()
+    defects: list[Exception] = []
+
+    def relay_until_stop() -> None:
+        try:
+            step_until(stop, "relay", relay, settings.relay_seconds)
+        except Exception as defect:
+            defects.append(defect)
+            stop.set()
+
     with ThreadPoolExecutor(settings.settle_threads, thread_name_prefix="settle") as pool:
         settler = Settler(ledger, log, group, waiting, settings, wall_ms, pool)
-        _settle_until(settler, stop)
+        health = Health()
+        health.add("cassandra", session.problem)
+        health.add("log", lambda: log.problem)
+        watch(health, relay.problems)
+        watch(health, settler.problems)
+        admin = serve_admin(health, settings.admin_host, settings.admin_port)
+        logs.logger().info("relaying", admin_port=admin.server_address[1])
+        thread = threading.Thread(target=relay_until_stop, name="relay", daemon=True)
+        thread.start()
+        step_until(stop, "settle", settler)
     health.stopping()
     thread.join(settings.drain_seconds)
     group.close()
     log.close(settings.drain_seconds)
     session.close()
     admin.shutdown()
-
-
-def _settle_until(settler: Settler, stop: threading.Event) -> None:
-    failing = False
-    while not stop.is_set():
-        try:
-            settler.step()
-            failing = False
-        except (LedgerUnavailable, LogUnavailable) as error:
-            if not failing:
-                logs.logger().warning("quotes cannot be settled", reason=str(error))
-            failing = True
-            stop.wait(PAUSE_S)
-        except Exception as error:
-            EXCEPTIONS.labels("settle").inc()
-            logs.logger().error("a settling step failed", exc_info=error)
-            stop.wait(PAUSE_S)
-
-
-def _relay_until(relay: Relay, settings: RelaySettings, stop: threading.Event) -> None:
-    while not stop.is_set():
-        try:
-            relay.step()
-        except Exception as error:
-            EXCEPTIONS.labels("relay").inc()
-            logs.logger().error("a relaying step failed", exc_info=error)
-        stop.wait(settings.relay_seconds)
+    admin.server_close()
+    if defects:
+        raise defects[0]
 
 
 def main() -> None:

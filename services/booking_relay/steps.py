@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from services.booking_relay.settings import RelaySettings
-from wayfare.adapters.kafka_group import KafkaGroup
+from wayfare.adapters.kafka_group import GroupConsumer
 from wayfare.domain.errors import InvalidInput, LedgerUnavailable, LogUnavailable
 from wayfare.domain.pricing.ledger import Ledger
 from wayfare.domain.pricing.outbox import OpenBuckets
@@ -20,6 +21,7 @@ from wayfare.domain.streams.partition import partition_of
 from wayfare.inventory import topic
 from wayfare.runtime import logs
 from wayfare.runtime.metrics import BOOKINGS_RELAYED, QUOTES_SETTLED
+from wayfare.runtime.worker import Problems
 
 OLD_BUCKETS_AT_ONCE = 10
 DUE_AT_ONCE = 50
@@ -32,27 +34,25 @@ class Relay:
 
     ledger: Ledger
     log: RecordLog
-    group: KafkaGroup
+    group: GroupConsumer
     buckets: OpenBuckets
     settings: RelaySettings
     wall_ms: Callable[[], int]
-    problem: str | None = "the outbox was not read yet"
+    problems: Problems = field(default_factory=lambda: Problems(outbox="the outbox was not read yet"))
 
     def step(self) -> None:
         """Look at every bucket that is due once."""
-        owned = self.group.owned
+        owned = {partition.partition for partition in self.group.owned}
         if not owned:
             return
         try:
             for bucket in self.buckets.due(self.wall_ms(), OLD_BUCKETS_AT_ONCE):
                 self._look(bucket, owned)
-            self.problem = None
+            self.problems["outbox"] = None
         except (LedgerUnavailable, LogUnavailable) as error:
-            if self.problem is None:
-                logs.logger().warning("bookings cannot be relayed", reason=str(error))
-            self.problem = str(error)
+            self.problems.found("outbox", error)
 
-    def _look(self, bucket: int, owned: frozenset[int]) -> None:
+    def _look(self, bucket: int, owned: set[int]) -> None:
         grace_ms = round(self.settings.grace_seconds * 1000)
         partitions = topic(PREDICTIONS).partitions
         left = 0
@@ -78,24 +78,38 @@ class Settler:
 
     ledger: Ledger
     log: RecordLog
-    group: KafkaGroup
+    group: GroupConsumer
     waiting: Waiting
     settings: RelaySettings
     wall_ms: Callable[[], int]
     pool: ThreadPoolExecutor
+    problems: Problems = field(default_factory=lambda: Problems(predictions="not connected yet", settling=None))
 
     def step(self) -> None:
-        """Read what is there, settle what is due, store how far that is certain. Raises LogUnavailable."""
-        for record in self.group.poll(0.2, POLL_MOST):
-            self.waiting.add(record.partition, record.offset, _quote_of(record.value))
-        for partition in self.group.owned:
-            self.group.hold_back(partition, self.waiting.size(partition) >= self.settings.hold_most)
+        """Read what is there, settle what is due, commit how far that is certain."""
+        try:
+            batches = self.group.poll(0.2, self._resume)
+            self.problems["predictions"] = self.group.problem
+        except LogUnavailable as error:
+            self.problems.found("predictions", error)
+            return
+        for partition, records in batches.items():
+            for record in records:
+                self.waiting.add(partition, record.offset, _quote_of(record.value))
+        most = self.settings.hold_most
+        self.group.hold_back({partition for partition in self.group.owned if self.waiting.size(partition) >= most})
         failures: list[Exception] = []
         due = self.waiting.due(self.wall_ms(), DUE_AT_ONCE)
         list(self.pool.map(lambda held: self._settle(held, failures), due))
         self.group.commit(self.waiting.finished())
         if failures:
-            raise failures[0]
+            self.problems.found("settling", failures[0])
+        else:
+            self.problems["settling"] = None
+
+    def _resume(self, owned: frozenset[Any]) -> Mapping[Any, int | None]:
+        self.waiting.clear()
+        return self.group.committed(owned)
 
     def _settle(self, held: Held, failures: list[Exception]) -> None:
         if failures:

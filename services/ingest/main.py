@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import time
 
 import redis
@@ -10,11 +9,10 @@ import redis
 from services.ingest.settings import IngestSettings
 from services.ingest.steps import TOPICS, Ingest
 from wayfare.adapters.kafka_client import Producer
-from wayfare.adapters.kafka_consumer import GroupConsumer
+from wayfare.adapters.kafka_group import GroupConsumer
 from wayfare.adapters.kafka_snapshots import KafkaSnapshots
 from wayfare.adapters.redis_window import RedisWindow
-from wayfare.runtime import logs, metrics, settings, shutdown
-from wayfare.runtime.health import Health, serve_admin
+from wayfare.runtime import settings, worker
 
 
 def create(told: IngestSettings) -> Ingest:
@@ -40,34 +38,7 @@ def create(told: IngestSettings) -> Ingest:
 def main() -> None:
     """Run until told to stop."""
     told = settings.load(IngestSettings)
-    logs.configure("ingest", told.log_level)
-    stop = shutdown.stop_on_signals()
-    ingest = create(told)
-    health = Health()
-    for what in ingest.problems:
-        health.add(what, functools.partial(ingest.problems.get, what))
-    admin = serve_admin(health, told.admin_host, told.admin_port)
-    log = logs.logger()
-    log.info("started", admin_port=admin.server_address[1])
-    pause = 0.1
-    while not stop.is_set():
-        try:
-            ingest.step()
-        except Exception:
-            # A defect must not lose the log's place: the process ends, and its supervisor starts it again from the
-            # last snapshot.
-            metrics.EXCEPTIONS.labels("ingest").inc()
-            log.exception("step failed")
-            raise
-        if any(ingest.problems.values()):
-            stop.wait(pause)
-            pause = min(pause * 2, 1.0)
-        else:
-            pause = 0.1
-    health.stopping()
-    ingest.close()
-    admin.shutdown()
-    log.info("stopped")
+    worker.serve("ingest", told, lambda: create(told))
 
 
 if __name__ == "__main__":

@@ -8,12 +8,13 @@ that their readers know by key and offset.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from wayfare.adapters.kafka_client import PANE, Headers, Producer
-from wayfare.adapters.kafka_consumer import GroupConsumer, send_dead_letter
+from wayfare.adapters.kafka_consumer import send_dead_letter
 from wayfare.adapters.kafka_decode import Decoder
+from wayfare.adapters.kafka_group import GroupConsumer
 from wayfare.adapters.kafka_snapshots import KafkaSnapshots
 from wayfare.adapters.redis_window import PartitionStatus, RedisWindow
 from wayfare.domain.errors import InvalidInput, LogUnavailable, WindowUnavailable
@@ -22,6 +23,7 @@ from wayfare.domain.streams.panes import PaneRegister
 from wayfare.domain.streams.state import CityState, PartitionState, gauges_of, newest_weather
 from wayfare.runtime import metrics
 from wayfare.runtime.logs import logger
+from wayfare.runtime.worker import Problems
 
 TOPICS = ("driver-pings", "ride-requests", "weather")
 
@@ -60,7 +62,6 @@ class Ingest:
         self._settings: _Settings = settings
         self._monotonic = monotonic
         self._owned: dict[Any, _Owned] = {}
-        self._stale_assignment = False
         self._closed: list[PaneRegister] = []
         self._dead: list[tuple[Any, Any]] = []
         self._rebuild: set[tuple[Any, str]] = set()
@@ -68,33 +69,25 @@ class Ingest:
         self._published_at = self._lag_at = -1e9
         self._paused = False
         self._log = logger()
-        self.problems: dict[str, str | None] = {
-            "log": "not connected yet",
-            "brokers": None,
-            "log_writes": None,
-            "window": None,
-            "assignment": "not joined yet",
-        }
+        self.problems = Problems(
+            log="not connected yet", brokers=None, log_writes=None, window=None, assignment=consumer.problem
+        )
 
     def step(self) -> None:
         """Read once and do what is due. Never raises what a retry can mend: it is kept in `problems` and tried again."""
         try:
-            self._consumer.connect()
-            changed, batches = self._consumer.poll(0.05)
-            self._stale_assignment |= changed
-            if self._stale_assignment:
-                self._take_assignment()
-                batches = {}
+            batches = self._consumer.poll(0.05, self._resume)
             self.problems["log"] = None
         except LogUnavailable as error:
-            self._trouble("log", error)
+            self.problems.found("log", error)
             return
-        if self._paused:
-            # What was on its way when reading was paused is read again.
-            self._stale_assignment |= bool(batches)
-        else:
+        self.problems["assignment"] = self._consumer.problem
+        if not self._paused:
             for partition, records in batches.items():
                 self._take(partition, records)
+        elif batches:
+            # What was on its way when reading was paused is read again.
+            self._consumer.rewind()
         now = self._monotonic()
         if self._closed or self._dead or self._paused or now - self._published_at >= self._settings.publish_seconds:
             self._published_at = now
@@ -104,15 +97,8 @@ class Ingest:
             self._lag_at = now
             self._measure_lag()
 
-    def _trouble(self, what: str, error: Exception) -> None:
-        if self.problems[what] != str(error):
-            self._log.warning("cannot go on", with_what=what, reason=str(error))
-        self.problems[what] = str(error)
-
-    def _take_assignment(self) -> None:
+    def _resume(self, owned: frozenset[Any]) -> Mapping[Any, int | None]:
         """Settle what the group has decided: last words for what is gone, state and position for what is owned."""
-        self.problems["assignment"] = "partitions are being taken over"
-        owned = self._consumer.owned()
         gone = [partition for partition in self._owned if partition not in owned]
         if gone:
             self._last_words(gone)
@@ -123,13 +109,10 @@ class Ingest:
         found = self._snapshots.load() if fresh else {}
         for partition in fresh:
             self._owned[partition] = self._restored(partition, found.get((partition.topic, partition.partition)))
-        for partition, own in self._owned.items():
-            covers = own.state.covers_offset
-            self._consumer.seek(partition, None if covers < 0 else covers + 1)
-        self._consumer.pause(self._paused)
-        self._stale_assignment = False
-        self.problems["assignment"] = None
+        self._hold_back()
         self._log.info("partitions taken", partitions=sorted(f"{p.topic}|{p.partition}" for p in owned))
+        covers = {partition: own.state.covers_offset for partition, own in self._owned.items()}
+        return {partition: None if offset < 0 else offset + 1 for partition, offset in covers.items()}
 
     def _restored(self, partition: Any, snapshot: bytes | None) -> _Owned:
         state = PartitionState(partition.topic, partition.partition)
@@ -147,10 +130,7 @@ class Ingest:
         return own
 
     def _take(self, partition: Any, records: list[Any]) -> None:
-        own = self._owned.get(partition)
-        if own is None:
-            self._stale_assignment = True
-            return
+        own = self._owned[partition]
         records = [record for record in records if record.offset > own.state.covers_offset]
         if not records:
             return
@@ -181,13 +161,13 @@ class Ingest:
                 self._to_kafka()
                 self.problems["log_writes"] = None
         except WindowUnavailable as error:
-            self._trouble("window", error)
+            self.problems.found("window", error)
             # What a failed write left behind is unknown, and a Redis that comes back may be empty.
             self._rebuild |= {(p, city) for p, own in self._owned.items() for city in own.state.cities}
             self._set_paused(True)
             return False
         except LogUnavailable as error:
-            self._trouble("log_writes", error)
+            self.problems.found("log_writes", error)
             self._set_paused(True)
             return False
         self._set_paused(False)
@@ -196,7 +176,10 @@ class Ingest:
     def _set_paused(self, paused: bool) -> None:
         if paused != self._paused:
             self._paused = paused
-            self._consumer.pause(paused)
+            self._hold_back()
+
+    def _hold_back(self) -> None:
+        self._consumer.hold_back(self._consumer.owned if self._paused else ())
 
     def _to_redis(self) -> None:
         closed: dict[tuple[str, str, int], list[tuple[str, bytes]]] = {}
@@ -291,7 +274,7 @@ class Ingest:
         try:
             self._snapshots.save(partition.topic, partition.partition, covers, own.state.snapshot())
         except LogUnavailable as error:
-            self._trouble("log_writes", error)
+            self.problems.found("log_writes", error)
             return False
         self.problems["log_writes"] = None
         own.snapshot_offset, own.snapshot_at, own.closed_since_snapshot = covers, self._monotonic(), False
@@ -311,7 +294,7 @@ class Ingest:
             ends = self._consumer.end_offsets(2.0)
             self.problems["brokers"] = None
         except LogUnavailable as error:
-            self._trouble("brokers", error)
+            self.problems.found("brokers", error)
             return
         for partition, end in ends.items():
             if partition in self._owned:

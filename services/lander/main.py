@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import time
 
 from services.lander.settings import LanderSettings
 from services.lander.steps import TOPICS, Lander
 from wayfare.adapters.file_registry import FileRegistry
 from wayfare.adapters.kafka_client import Producer
-from wayfare.adapters.kafka_consumer import GroupConsumer
-from wayfare.runtime import logs, metrics, settings, shutdown
-from wayfare.runtime.health import Health, serve_admin
+from wayfare.adapters.kafka_group import GroupConsumer
+from wayfare.runtime import settings, worker
 
 
 def create(told: LanderSettings) -> Lander:
@@ -31,33 +29,7 @@ def create(told: LanderSettings) -> Lander:
 def main() -> None:
     """Run until told to stop."""
     told = settings.load(LanderSettings)
-    logs.configure("lander", told.log_level)
-    stop = shutdown.stop_on_signals()
-    lander = create(told)
-    health = Health()
-    for what in lander.problems:
-        health.add(what, functools.partial(lander.problems.get, what))
-    admin = serve_admin(health, told.admin_host, told.admin_port)
-    log = logs.logger()
-    log.info("started", admin_port=admin.server_address[1])
-    pause = 0.1
-    while not stop.is_set():
-        try:
-            lander.step()
-        except Exception:
-            # A defect must not lose the lake's place: the process ends and starts again from what has landed.
-            metrics.EXCEPTIONS.labels("lander").inc()
-            log.exception("step failed")
-            raise
-        if any(lander.problems.values()):
-            stop.wait(pause)
-            pause = min(pause * 2, 1.0)
-        else:
-            pause = 0.1
-    health.stopping()
-    lander.close()
-    admin.shutdown()
-    log.info("stopped")
+    worker.serve("lander", told, lambda: create(told))
 
 
 if __name__ == "__main__":

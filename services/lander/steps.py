@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from wayfare.adapters.kafka_client import Producer
-from wayfare.adapters.kafka_consumer import GroupConsumer, send_dead_letter
+from wayfare.adapters.kafka_consumer import send_dead_letter
+from wayfare.adapters.kafka_group import GroupConsumer
 from wayfare.adapters.parquet_lake import PartitionLanding
 from wayfare.adapters.parquet_rows import Row, rows
 from wayfare.domain.city import Registry
 from wayfare.domain.errors import InvalidInput, LogUnavailable, StoreUnavailable
 from wayfare.runtime import metrics
 from wayfare.runtime.logs import logger
+from wayfare.runtime.worker import Problems
 
 TOPICS = ("trips", "panes", "predictions", "bookings")
 
@@ -51,49 +53,36 @@ class Lander:
         self._settings = settings
         self._monotonic = monotonic
         self._owned: dict[Any, _Owned] = {}
-        self._stale_assignment = False
         self._blocked = False
         self._log = logger()
-        self.problems: dict[str, str | None] = {
-            "log": "not connected yet",
-            "lake": None,
-            "assignment": "not joined yet",
-        }
+        self.problems = Problems(log="not connected yet", lake=None, assignment=consumer.problem)
 
     def step(self) -> None:
         """Read once and land what is due. What a retry can mend is kept in `problems` and tried again."""
         try:
-            self._consumer.connect()
-            changed, batches = self._consumer.poll(0.2)
-            self._stale_assignment |= changed
-            if self._stale_assignment:
-                self._take_assignment()
-                batches = {}
+            batches = self._consumer.poll(0.2, self._resume)
             self.problems["log"] = None
         except (LogUnavailable, StoreUnavailable) as error:
-            self._trouble("log" if isinstance(error, LogUnavailable) else "lake", error)
+            self.problems.found("log" if isinstance(error, LogUnavailable) else "lake", error)
             return
-        if self._blocked:
-            # What was on its way when reading stopped is read again.
-            self._stale_assignment |= bool(batches)
-        else:
+        self.problems["assignment"] = self._consumer.problem
+        if not self._blocked:
             for partition, records in batches.items():
                 self._take(partition, records)
+        elif batches:
+            # What was on its way when reading stopped is read again.
+            self._consumer.rewind()
         self._set_blocked(not self.land(everything=False))
-
-    def _trouble(self, what: str, error: Exception) -> None:
-        if self.problems[what] != str(error):
-            self._log.warning("cannot go on", with_what=what, reason=str(error))
-        self.problems[what] = str(error)
 
     def _set_blocked(self, blocked: bool) -> None:
         if blocked != self._blocked:
             self._blocked = blocked
-            self._consumer.pause(blocked)
+            self._hold_back()
 
-    def _take_assignment(self) -> None:
-        self.problems["assignment"] = "partitions are being taken over"
-        owned = self._consumer.owned()
+    def _hold_back(self) -> None:
+        self._consumer.hold_back(self._consumer.owned if self._blocked else ())
+
+    def _resume(self, owned: frozenset[Any]) -> Mapping[Any, int | None]:
         for partition in [partition for partition in self._owned if partition not in owned]:
             own = self._owned.pop(partition)
             self._land(partition, own)
@@ -104,19 +93,15 @@ class Lander:
                 landing.open()
                 self._owned[partition] = _Owned(landing)
         self.problems["lake"] = None
-        for partition, own in self._owned.items():
-            after = own.last_offset + 1 if own.last_offset >= 0 else own.landing.next_offset
-            self._consumer.seek(partition, after)
-        self._consumer.pause(self._blocked)
-        self._stale_assignment = False
-        self.problems["assignment"] = None
+        self._hold_back()
         self._log.info("partitions taken", partitions=sorted(f"{p.topic}|{p.partition}" for p in owned))
+        return {
+            partition: own.last_offset + 1 if own.last_offset >= 0 else own.landing.next_offset
+            for partition, own in self._owned.items()
+        }
 
     def _take(self, partition: Any, records: list[Any]) -> None:
-        own = self._owned.get(partition)
-        if own is None:
-            self._stale_assignment = True
-            return
+        own = self._owned[partition]
         landed = own.landing.next_offset or 0
         registry = self._registry()
         for record in records:
@@ -159,10 +144,10 @@ class Lander:
             own.dead = []
             count = own.landing.land(own.rows, own.first_offset, own.last_offset)
         except LogUnavailable as error:
-            self._trouble("log", error)
+            self.problems.found("log", error)
             return False
         except StoreUnavailable as error:
-            self._trouble("lake", error)
+            self.problems.found("lake", error)
             return False
         self.problems["lake"] = None
         metrics.ROWS_LANDED.labels(partition.topic).inc(count)

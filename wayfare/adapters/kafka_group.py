@@ -1,126 +1,197 @@
-"""A member of a consumer group that commits by hand: offsets are stored only after the effect."""
+"""A member of a consumer group that decides itself where to read from, and commits only after the effect."""
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import kafka
 import kafka.errors
-from kafka.structs import OffsetAndMetadata, TopicPartition
+from kafka.structs import OffsetAndMetadata
 
-from wayfare.adapters.kafka_heart import Heart, abandon
+from wayfare.adapters.kafka_client import check_reachable
 from wayfare.domain.errors import LogUnavailable
 
-SESSION_MS = 10_000
+LOST_HEARTBEAT_SECONDS = 20.0
+"""Twice the session timeout: the group has given up on a member that was silent for so long."""
+SLOWEST_STEP_MS = 120_000
+"""A member that does not poll for so long gives its share away; the longest step is writing everything before a change."""
+_CALL_MS = 3_000
+
+Partition = Any
+"""The driver's (topic, partition)."""
+Resume = Callable[[frozenset[Partition]], Mapping[Partition, int | None]]
+"""From a new share to the offset from which to read each partition on; None is its oldest record."""
 
 
-@dataclass(frozen=True, slots=True)
-class GroupRecord:
-    """One record of the topic."""
+class _Share(kafka.ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python carries no types
+    """What the group has given to one connection. The driver tells on its own thread, so this only takes notes."""
 
-    partition: int
-    offset: int
-    value: bytes
+    def __init__(self) -> None:
+        self.owned: frozenset[Partition] = frozenset()
+        self.changed = False
+        self.joined = False
+
+    def on_partitions_revoked(self, revoked: Any) -> None:
+        # Only to be shared out anew: who keeps a partition is told next, and nothing is fetched of it until then.
+        self.owned -= set(revoked)
+
+    def on_partitions_assigned(self, assigned: Any) -> None:
+        self.owned |= set(assigned)
+        self.joined = self.changed = True
+
+    def on_partitions_lost(self, lost: Any) -> None:
+        self.owned -= set(lost)
+        self.joined, self.changed = False, True
 
 
-class KafkaGroup:
-    """Reads one topic with the other members of a group. Used by one thread; connects at the first `poll`.
+class GroupConsumer:
+    """Reads topics together with the other members of a group. Used by one thread; `owned` may be read by any."""
 
-    revoked: told of each partition that goes to another member; what was read of it and not committed will be read there.
-    """
-
-    def __init__(self, options: Mapping[str, object], topic: str, group: str, revoked: Callable[[int], None]) -> None:
-        self._options = dict(options)
-        self._topic = topic
-        self._group = group
-        self._revoked = revoked
+    def __init__(self, options: Mapping[str, object], group: str, topics: Iterable[str], most_records: int) -> None:
+        self._options, self._group, self._topics, self._most = dict(options), group, sorted(topics), most_records
         self._consumer: Any = None
-        self._heart = Heart()
-        self._paused: set[int] = set()
-        self.owned: frozenset[int] = frozenset()
-        self.problem: str | None = "not connected to Kafka yet"
+        self._share = _Share()
+        self._unsought = False
+        self._held: frozenset[Partition] = frozenset()
+        self._uncommitted: dict[Partition, int] = {}
+        self._beat, self._beat_seen = 0.0, 0.0
 
-    def poll(self, timeout_s: float, most: int) -> list[GroupRecord]:
-        """Records that are there, waiting at most the timeout for the first; LogUnavailable when the log does not answer."""
+    @property
+    def owned(self) -> frozenset[Partition]:
+        """This member's share."""
+        return self._share.owned
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing can be read yet: no share was given; a share of nothing is one, with more members than partitions."""
+        return None if self._share.joined else f"the group has given this member no share yet of {self._topics}"
+
+    def poll(self, seconds: float, resume: Resume) -> dict[Partition, list[Any]]:
+        """Records by partition in order, waiting at most so long for the first; joins the group when it has to.
+
+        After a change of the share `resume` is asked where to read on, and again at each poll until it has answered; what
+        was fetched meanwhile is not given out. LogUnavailable when the log does not answer, or when this member's
+        heartbeat has stopped: it is dropped then, and the next poll joins anew.
+        """
+        if self._consumer is None:
+            self._join()
         try:
-            if self._consumer is None:
-                self._consumer, self._heart = self._connect(), Heart()
-            batches = self._consumer.poll(timeout_ms=round(timeout_s * 1000), max_records=most)
-            self.problem = None if self.owned else f"waiting for a share of {self._topic}"
-        except (kafka.errors.KafkaError, OSError, ValueError) as error:
-            self.problem = f"{self._topic} cannot be read: {error or type(error).__name__}"
-            time.sleep(timeout_s)
-            raise LogUnavailable(f"{self.problem}, got {type(error).__name__}") from error
-        if self._heart.stopped(self._consumer):
-            consumer, self._consumer = self._consumer, None
-            self.assigned(frozenset())
-            abandon(consumer)
-            self.problem = "this member's heartbeat stopped, so it joins anew"
-            raise LogUnavailable(f"{self.problem}, got {self._group!r}")
-        return [
-            GroupRecord(place.partition, record.offset, record.value)
-            for place, records in batches.items()
-            for record in records
-        ]
-
-    def hold_back(self, partition: int, hold: bool) -> None:
-        """Read no more of a partition for now, or read on."""
-        if partition in self.owned and hold != (partition in self._paused):
-            place = TopicPartition(self._topic, partition)
-            (self._consumer.pause if hold else self._consumer.resume)(place)
-            self._paused.symmetric_difference_update({partition})
-
-    def commit(self, positions: Mapping[int, int]) -> None:
-        """Store from where to read on, by partition; LogUnavailable when that is not known to be stored."""
-        offsets = {
-            TopicPartition(self._topic, partition): OffsetAndMetadata(position, "", -1)
-            for partition, position in positions.items()
-            if partition in self.owned
-        }
-        if not offsets:
-            return
-        try:
-            self._consumer.commit(offsets)
+            records: dict[Partition, list[Any]] = self._consumer.poll(round(seconds * 1000), max_records=self._most)
+            self._check_heart()
+            if self._share.changed:
+                self._share.changed, self._unsought = False, True
+            if not self._unsought:
+                return records
+            self._seek(resume)
         except kafka.errors.KafkaError as error:
-            raise LogUnavailable(f"the offsets of {self._topic} were not stored, got {error!r}") from error
+            raise LogUnavailable(f"the log cannot be read: {error}, got {type(error).__name__}") from error
+        return {}
+
+    def rewind(self) -> None:
+        """Ask anew where to read on, for what was given out and could not be taken."""
+        self._unsought = True
+
+    def _seek(self, resume: Resume) -> None:
+        owned = self.owned
+        self._consumer.resume(*owned)
+        self._held, self._uncommitted = frozenset(), {}
+        offsets = resume(owned)
+        if owned != self.owned:
+            return
+        for partition, offset in offsets.items():
+            if offset is None:
+                self._consumer.seek_to_beginning(partition)
+            else:
+                self._consumer.seek(partition, offset)
+        self._unsought = False
+
+    def _join(self) -> None:
+        consumer = None
+        try:
+            check_reachable(self._options)
+            consumer = kafka.KafkaConsumer(
+                **self._options,
+                group_id=self._group,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                allow_auto_create_topics=False,
+                max_partition_fetch_bytes=8 * 1024 * 1024,
+                fetch_max_wait_ms=50,
+                session_timeout_ms=10_000,
+                heartbeat_interval_ms=3_000,
+                max_poll_interval_ms=SLOWEST_STEP_MS,
+                reconnect_backoff_max_ms=1_000,
+                metadata_max_age_ms=30_000,
+                bootstrap_timeout_ms=3_000,
+            )
+            missing = sorted(set(self._topics) - set(consumer.topics()))
+            if missing:
+                raise LogUnavailable(f"these topics do not exist yet, got none of {missing}")
+            self._share = _Share()
+            consumer.subscribe(self._topics, listener=self._share)
+            self._consumer, consumer = consumer, None
+            self._beat, self._beat_seen = 0.0, time.monotonic()
+        except (kafka.errors.KafkaError, OSError) as error:
+            raise LogUnavailable(f"no Kafka broker answers: {error}, got {type(error).__name__}") from error
+        finally:
+            if consumer is not None:
+                consumer.close()
+
+    def _check_heart(self) -> None:
+        """kafka-python 3.0.12 can halt when it joins a group on brokers that have just started: no heartbeat, no fetch, no error."""
+        # Public metrics tell this time on another clock than the one it was taken from, so the coordinator is asked.
+        sent, now = float(self._consumer._coordinator.heartbeat.last_send), time.monotonic()
+        if sent != self._beat:
+            self._beat, self._beat_seen = sent, now
+        elif now - self._beat_seen > LOST_HEARTBEAT_SECONDS:
+            halted, self._consumer = self._consumer, None
+            self._share, self._unsought = _Share(), True
+            # On a thread of its own, because its closing may hang as well.
+            leave = {"autocommit": False, "timeout_ms": 1_000}
+            threading.Thread(target=halted.close, kwargs=leave, name="kafka-leave", daemon=True).start()
+            raise LogUnavailable(f"this member's heartbeat stopped, so it joins anew, got {self._group!r}")
+
+    def hold_back(self, partitions: Collection[Partition]) -> None:
+        """Of this share read exactly these no further for now, staying in the group; a new share is read whole."""
+        wanted = self.owned & set(partitions)
+        if wanted != self._held:
+            self._consumer.resume(*(self.owned & (self._held - wanted)))
+            self._consumer.pause(*wanted)
+            self._held = wanted
+
+    def committed(self, partitions: Collection[Partition]) -> dict[Partition, int | None]:
+        """How far the group's effects are, as told by `commit`; None where nothing was."""
+        return {partition: self._consumer.committed(partition, timeout_ms=_CALL_MS) for partition in partitions}
+
+    def commit(self, next_offsets: Mapping[Partition, int]) -> None:
+        """Tell the group how far this member's effects are; what it does not take (a rebalance is on) goes with the next call."""
+        self._uncommitted |= next_offsets
+        offsets = {at: OffsetAndMetadata(n, "", -1) for at, n in self._uncommitted.items() if at in self.owned}
+        if self._consumer is not None and offsets:
+            with contextlib.suppress(kafka.errors.KafkaError):
+                self._consumer.commit(offsets, timeout_ms=_CALL_MS)
+                self._uncommitted = {}
+
+    def partitions(self, topic: str) -> int:
+        """How many partitions a topic has."""
+        found = self._consumer.partitions_for_topic(topic)
+        if not found:
+            raise LogUnavailable(f"the topic has no partitions yet, got {topic!r}")
+        return len(found)
+
+    def end_offsets(self, seconds: float) -> dict[Partition, int]:
+        """The offset after the newest record of each partition owned; LogUnavailable when the brokers do not answer."""
+        try:
+            return dict(self._consumer.end_offsets(list(self.owned), timeout_ms=round(seconds * 1000)))
+        except kafka.errors.KafkaError as error:
+            raise LogUnavailable(f"the log cannot be read: {error}, got {type(error).__name__}") from error
 
     def close(self) -> None:
         """Leave the group, so that the others take over at once."""
         if self._consumer is not None:
-            self._consumer.close(autocommit=False, timeout_ms=3_000)
-
-    def _connect(self) -> Any:
-        consumer = kafka.KafkaConsumer(
-            **self._options,
-            group_id=self._group,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            session_timeout_ms=SESSION_MS,
-            max_poll_interval_ms=60_000,
-            allow_auto_create_topics=False,
-            reconnect_backoff_max_ms=1_000,
-            bootstrap_timeout_ms=3_000,
-        )
-        consumer.subscribe([self._topic], listener=_listener(self))
-        return consumer
-
-    def assigned(self, partitions: frozenset[int]) -> None:
-        """Told by the driver."""
-        for partition in self.owned - partitions:
-            self._revoked(partition)
-        self.owned = partitions
-        self._paused &= partitions
-
-
-def _listener(group: KafkaGroup) -> kafka.ConsumerRebalanceListener:
-    class Listener(kafka.ConsumerRebalanceListener):  # type: ignore[misc]  # the driver is untyped
-        def on_partitions_revoked(self, revoked: Any) -> None:
-            group.assigned(group.owned - {place.partition for place in revoked})
-
-        def on_partitions_assigned(self, assigned: Any) -> None:
-            group.assigned(group.owned | {place.partition for place in assigned})
-
-    return Listener()
+            with contextlib.suppress(kafka.errors.KafkaError):
+                self._consumer.close(autocommit=False, timeout_ms=_CALL_MS)

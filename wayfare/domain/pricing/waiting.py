@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from wayfare.domain.pricing.settlement import Unsettled
@@ -26,9 +27,9 @@ class Waiting:
     """
 
     grace_ms: int
-    _held: dict[int, deque[Held]] = field(default_factory=dict)
+    _held: dict[Hashable, deque[Held]] = field(default_factory=dict)
 
-    def add(self, partition: int, offset: int, quote: Unsettled | None) -> None:
+    def add(self, partition: Hashable, offset: int, quote: Unsettled | None) -> None:
         """The next record of a partition."""
         self._held.setdefault(partition, deque()).append(Held(offset, quote, settled=quote is None))
 
@@ -47,7 +48,7 @@ class Waiting:
                         break
         return found
 
-    def finished(self) -> dict[int, int]:
+    def finished(self) -> dict[Hashable, int]:
         """Forget the settled head of each partition; by partition, the offset from which to read on."""
         positions = {}
         for partition, queue in self._held.items():
@@ -55,10 +56,10 @@ class Waiting:
                 positions[partition] = queue.popleft().offset + 1
         return positions
 
-    def drop(self, partition: int) -> None:
-        """Forget a partition that another process owns now."""
-        self._held.pop(partition, None)
+    def clear(self) -> None:
+        """Forget everything, when partitions are shared out anew: what is not settled is read again by its owner."""
+        self._held.clear()
 
-    def size(self, partition: int) -> int:
+    def size(self, partition: Hashable) -> int:
         """Records held of a partition."""
         return len(self._held.get(partition, ()))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import pytest
 
 from services.booking_relay.settings import RelaySettings
 from services.booking_relay.steps import Relay, Settler
-from wayfare.adapters.kafka_group import GroupRecord
 from wayfare.adapters.memory_ledger import MemoryLedger
 from wayfare.adapters.memory_log import MemoryRecordLog
 from wayfare.domain.errors import LedgerUnavailable, LogUnavailable
@@ -24,24 +24,50 @@ NOW = 1_795_250_000_000
 LIFE, GRACE = 300_000, 15_000
 
 
+class Partition(NamedTuple):
+    topic: str
+    partition: int
+
+
+def at(*numbers: int) -> list[Partition]:
+    return [Partition("predictions", number) for number in numbers]
+
+
+class Record(NamedTuple):
+    offset: int
+    value: bytes
+
+
 class Group:
-    """A member that owns `owned` and reads what the test puts into `records`."""
+    """A member that owns `owned` and reads what the test puts into `records`; `changed` shares out anew."""
 
     def __init__(self) -> None:
-        self.owned = frozenset(range(4))
-        self.records: list[GroupRecord] = []
-        self.committed: dict[int, int] = {}
-        self.held_back: set[int] = set()
+        self.owned = frozenset(at(0, 1, 2, 3))
+        self.problem = None
+        self.records: dict[Partition, list[Record]] = {}
+        self.changed = False
+        self.broken = False
+        self.offsets: dict[Partition, int] = {}
+        self.sought: dict[Partition, int | None] = {}
+        self.held_back: set[Partition] = set()
 
-    def poll(self, timeout_s, most):
-        taken, self.records = self.records, []
+    def poll(self, seconds, resume):
+        if self.broken:
+            raise LogUnavailable("broken on purpose")
+        if self.changed:
+            self.sought, self.changed = resume(self.owned), False
+            return {}
+        taken, self.records = self.records, {}
         return taken
 
-    def hold_back(self, partition, hold):
-        (self.held_back.add if hold else self.held_back.discard)(partition)
+    def hold_back(self, partitions):
+        self.held_back = set(partitions)
 
-    def commit(self, positions):
-        self.committed |= positions
+    def committed(self, partitions):
+        return {partition: self.offsets.get(partition) for partition in partitions}
+
+    def commit(self, offsets):
+        self.offsets |= offsets
 
 
 class World:
@@ -83,7 +109,14 @@ class World:
             price_source="model", multiplier=1.5, at_least=None, feature_names=(), features=(), price_minor=2220,
             currency="USD", degraded=(), t_ms=self.now, expires_t_ms=self.now + LIFE, expires_at_ms=self.now + LIFE,
         )  # fmt: skip
-        self.group.records.append(GroupRecord(partition, offset, json.dumps(record).encode()))
+        self.read(json.dumps(record).encode(), offset, partition)
+
+    def read(self, value: bytes, offset: int, partition: int = 0) -> None:
+        self.group.records.setdefault(*at(partition), []).append(Record(offset, value))
+
+    @property
+    def committed(self) -> dict[int, int]:
+        return {partition.partition: offset for partition, offset in self.group.offsets.items()}
 
     @property
     def told(self) -> list[tuple[str, str]]:
@@ -147,11 +180,11 @@ def test_when_the_log_is_away_the_intent_stays(world):
     world.book("q-1")
     world.log.unavailable = True
     world.relay.step()
-    assert world.relay.problem is not None
+    assert world.relay.problems["outbox"] is not None
     assert len(world.ledger.announced) == 1
     world.log.unavailable = False
     world.relay.step()
-    assert world.relay.problem is None
+    assert world.relay.problems["outbox"] is None
     assert world.told == [("q-1", BOOKED)]
 
 
@@ -173,7 +206,7 @@ def test_each_quote_is_relayed_by_the_process_that_reads_its_partition(world):
         world.book(f"q-{number}")
     told = []
     for owned in ({0, 1}, {2, 3}):
-        world.group.owned = frozenset(owned)
+        world.group.owned = frozenset(at(*owned))
         world.relay.step()
         told.append(len(world.told))
     assert 0 < told[0] < told[1] == 40
@@ -186,7 +219,7 @@ def test_a_quote_that_ends_unused_is_not_booked_after_its_grace(world):
     world.now += LIFE + GRACE
     world.settler.step()
     assert world.told == []
-    assert world.group.committed == {}
+    assert world.committed == {}
     world.now += 1
     world.settler.step()
     assert world.told == [("q-1", NOT_BOOKED)]
@@ -194,7 +227,7 @@ def test_a_quote_that_ends_unused_is_not_booked_after_its_grace(world):
     assert record["t"] == format_rfc3339(NOW + LIFE)
     assert record["booking_id"] is None
     assert record["price"] == {"amount_minor": 2220, "currency": "USD"}
-    assert world.group.committed == {0: 8}
+    assert world.committed == {0: 8}
 
 
 def test_a_quote_that_was_booked_is_left_to_the_relay(world):
@@ -203,7 +236,7 @@ def test_a_quote_that_was_booked_is_left_to_the_relay(world):
     world.now += LIFE + GRACE + 1
     world.settler.step()
     assert world.told == []
-    assert world.group.committed == {0: 1}
+    assert world.committed == {0: 1}
 
 
 def test_offsets_are_stored_only_up_to_what_is_certain(world):
@@ -219,12 +252,12 @@ def test_offsets_are_stored_only_up_to_what_is_certain(world):
 
     world.ledger.decide = fails_for_the_third
     world.now += LIFE + GRACE + 1
-    with pytest.raises(LedgerUnavailable):
-        world.settler.step()
-    assert world.group.committed == {0: 2}
+    world.settler.step()
+    assert world.settler.problems["settling"] == "timed out"
+    assert world.committed == {0: 2}
     world.ledger.decide = decide
     world.settler.step()
-    assert world.group.committed == {0: 4}
+    assert world.committed == {0: 4}
     assert sorted(set(world.told)) == [(f"q-{number}", NOT_BOOKED) for number in range(4)]
     assert len(world.told) == 4
 
@@ -233,9 +266,9 @@ def test_when_the_log_is_away_nothing_counts_as_settled(world):
     world.predict("q-1", 0)
     world.now += LIFE + GRACE + 1
     world.log.unavailable = True
-    with pytest.raises(LogUnavailable):
-        world.settler.step()
-    assert world.group.committed == {}
+    world.settler.step()
+    assert world.settler.problems["settling"] is not None
+    assert world.committed == {}
     world.log.unavailable = False
     world.settler.step()
     assert world.told == [("q-1", NOT_BOOKED)]
@@ -253,22 +286,47 @@ def test_a_redelivered_prediction_is_told_again_rather_than_never(world):
 
 @pytest.mark.parametrize("value", [b"\xff", b"[]", b"{}", b'{"quote_id": "q-1", "city": "sim", "price": 3}'])
 def test_what_is_no_prediction_stops_nobody_behind_it(world, value):
-    world.group.records.append(GroupRecord(0, 0, value))
+    world.read(value, 0)
     world.predict("q-1", 1)
     world.settler.step()
     world.now += LIFE + GRACE + 1
     world.settler.step()
     assert world.told == [("q-1", NOT_BOOKED)]
-    assert world.group.committed == {0: 2}
+    assert world.committed == {0: 2}
 
 
 def test_a_partition_that_went_away_is_forgotten(world):
     world.predict("q-1", 0, partition=3)
     world.settler.step()
-    world.waiting.drop(3)
+    world.group.owned, world.group.changed = frozenset(at(0)), True
+    world.group.offsets = dict.fromkeys(at(0), 17)
+    world.settler.step()
+    assert world.group.sought == dict.fromkeys(at(0), 17)
     world.now += LIFE + GRACE + 1
     world.settler.step()
     assert world.told == []
+
+
+def test_what_was_held_of_a_partition_that_stays_is_read_again_from_what_was_committed(world):
+    world.predict("q-1", 0)
+    world.settler.step()
+    world.group.changed = True
+    world.settler.step()
+    assert world.group.sought == dict.fromkeys(at(0, 1, 2, 3))
+    world.predict("q-1", 0)
+    world.now += LIFE + GRACE + 1
+    world.settler.step()
+    assert world.told == [("q-1", NOT_BOOKED)]
+    assert world.committed == {0: 1}
+
+
+def test_a_log_that_cannot_be_read_is_a_problem_until_it_can(world):
+    world.group.broken = True
+    world.settler.step()
+    assert world.settler.problems["predictions"] == "broken on purpose"
+    world.group.broken = False
+    world.settler.step()
+    assert not any(world.settler.problems.values())
 
 
 def test_a_partition_with_too_many_waiting_is_held_back(tmp_path):
@@ -276,7 +334,7 @@ def test_a_partition_with_too_many_waiting_is_held_back(tmp_path):
     for offset in range(2):
         world.predict(f"q-{offset}", offset, partition=1)
     world.settler.step()
-    assert world.group.held_back == {1}
+    assert world.group.held_back == set(at(1))
     world.now += LIFE + GRACE + 1
     world.settler.step()
     world.settler.step()
