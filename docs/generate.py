@@ -110,17 +110,25 @@ def features_page() -> str:
 
 
 def settings_page() -> str:
-    """The settings of every process."""
+    """The settings of every process, and of the jobs that run beside them."""
     text = "# Settings\n\nRead from the environment; all problems are reported at once, at start.\n"
-    for service in (*inventory.SERVICES, *inventory.ACTORS):
-        module = importlib.import_module(service.module.rsplit(".", 1)[0] + ".settings")
+    processes = {
+        row.name: row.module.rsplit(".", 1)[0] + ".settings" for row in (*inventory.SERVICES, *inventory.ACTORS)
+    }
+    jobs = {
+        "wayfare stores prepare": "wayfare.cli.stores",
+        "pipelines/history": "pipelines.history.settings",
+        "pipelines/surge": "pipelines.surge.settings",
+    }
+    for name, module_name in (processes | jobs).items():
+        module = importlib.import_module(module_name)
         kinds = [
             kind
             for kind in vars(module).values()
             if isinstance(kind, type) and issubclass(kind, ProcessSettings) and kind.__module__ == module.__name__
         ]
         fields = {name: field for kind in kinds for name, field in kind.model_fields.items()}
-        text += f"\n## {service.name}\n\n" + table(
+        text += f"\n## {name}\n\n" + table(
             ["variable", "default", "meaning"],
             (
                 (

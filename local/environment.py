@@ -42,8 +42,9 @@ def common(layout: Layout, ports: Mapping[str, int], given: Mapping[str, str] = 
         "WAYFARE_ARTIFACT_STORE": layout.artifacts.as_uri(),
         "WAYFARE_TRUSTED_KEYS_DIR": str(layout.keys / "trusted"),
         "WAYFARE_QUOTE_KEYS_DIR": str(layout.keys / "quotes"),
-        "WAYFARE_JWKS": str(layout.keys / "jwks.json"),
-        "WAYFARE_SERVICE_TOKEN_FILE": str(layout.keys / "simulator.token"),
+        "WAYFARE_PSEUDONYM_KEY_FILE": str(layout.keys / "pseudonym" / "pseudonym.key"),
+        "WAYFARE_JWKS": str(layout.keys / "jwks" / "jwks.json"),
+        "WAYFARE_SERVICE_TOKEN_FILE": str(layout.keys / "tokens" / "service.token"),
         "WAYFARE_LAKE": str(layout.lake),
     }
     addresses = {
@@ -66,15 +67,10 @@ def of_service(service: Service, layout: Layout, ports: Mapping[str, int]) -> di
     if service.grpc:
         own["WAYFARE_GRPC_PORT"] = str(ports[f"{service.name}.grpc"])
     if service.name == "publisher":
-        own["WAYFARE_PUBLISHER_KEY_FILE"] = _only_key(layout, "publisher")
+        own["WAYFARE_PUBLISHER_KEY_FILE"] = str(layout.keys / "publisher")
     return own
 
 
 def of_operator(layout: Layout, ports: Mapping[str, int]) -> dict[str, str]:
     """What commands and pipelines on this machine are told: `common`, and the key that signs artifacts."""
-    return common(layout, ports) | {"WAYFARE_TRAINER_KEY_FILE": _only_key(layout, "trainer")}
-
-
-def _only_key(layout: Layout, purpose: str) -> str:
-    found = sorted((layout.keys / purpose).glob("*.pem"))
-    return str(found[-1] if found else layout.keys / purpose / "missing.pem")
+    return common(layout, ports) | {"WAYFARE_TRAINER_KEY_FILE": str(layout.keys / "trainer")}

@@ -1,8 +1,14 @@
-"""Keys made for one installation, never shipped: they sign development tokens, quotes, artifacts and labels.
+"""Keys made for one installation, never shipped: they sign quotes, artifacts, labels and, in development, tokens.
 
-`keys/jwt/<kid>.pem` signs tokens and `keys/jwks.json` verifies them; `keys/quotes/<kid>.pem` locks quotes;
-`keys/trainer/<kid>.pem` and `keys/publisher/<kid>.pem` sign artifacts and labels, with their public halves in
-`keys/trusted/`. Private files are readable by their owner alone. All of it is refused in production.
+| folder | holds |
+|---|---|
+| `quotes/` | private keys that lock quotes; each signs from the moment in its name |
+| `trainer/`, `publisher/` | the private key that signs artifacts, and the one that signs labels |
+| `trusted/` | the public halves of those two: whose signatures count |
+| `pseudonym/` | the key that turns rider ids into the pseudonyms of the log |
+| `jwt/`, `jwks/`, `tokens/` | development only: the key that signs tokens, the set that verifies them, a token of a service |
+
+Private files are readable by their owner alone.
 """
 
 from __future__ import annotations
@@ -11,16 +17,20 @@ import os
 import pathlib
 import secrets
 from collections.abc import Mapping
+from typing import Literal, get_args
 
 from local.layout import Layout
-from local.supervise import write_private
-from wayfare.adapters.ed25519_signing import Signer, generate_key, trust
+from local.private import write_private
+from wayfare.adapters.ed25519_signing import Signer, generate_key, key_file, trust
 from wayfare.adapters.jwks_keys import DEVELOPMENT_KID
 from wayfare.adapters.jwt_development import development_token, make_development_key
+from wayfare.adapters.jwt_quotes import quote_kid
 from wayfare.domain.callers import Role
-from wayfare.domain.errors import SettingsInvalid
+from wayfare.domain.errors import InvalidInput, SettingsInvalid
 
+Purpose = Literal["trainer", "publisher"]
 SERVICE_TOKEN_SECONDS = 30 * 86_400
+PSEUDONYM_BYTES = 32
 
 
 def refuse_in_production(environment: Mapping[str, str] = os.environ) -> None:
@@ -29,36 +39,56 @@ def refuse_in_production(environment: Mapping[str, str] = os.environ) -> None:
         raise SettingsInvalid("development keys and tokens are refused in production, got WAYFARE_ENV='production'")
 
 
-def _key_file(layout: Layout, folder: str, purpose: str) -> pathlib.Path:
-    """The newest key of a purpose, made unless there is one; its id begins with the purpose."""
-    found = sorted((layout.keys / folder).glob("*.pem"), key=lambda path: path.stat().st_mtime_ns)
-    if found:
-        return found[-1]
-    path = layout.keys / folder / f"{purpose}-{secrets.token_hex(6)}.pem"
-    generate_key(path)
-    return path
+def make(folder: pathlib.Path, now_ms: int) -> None:
+    """Make the keys that are missing, and trust the public halves of those that sign artifacts and labels."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not list((folder / "quotes").glob("*.pem")):
+        make_quote_key(folder / "quotes", now_ms)
+    for purpose in get_args(Purpose):
+        mine = folder / purpose
+        signer = Signer(key_file(mine)) if list(mine.glob("*.pem")) else make_signing_key(mine, purpose)
+        trust(signer, folder / "trusted")
+    pseudonym = folder / "pseudonym" / "pseudonym.key"
+    if not pseudonym.exists():
+        pseudonym.parent.mkdir(mode=0o700, exist_ok=True)
+        write_private(pseudonym, secrets.token_hex(PSEUDONYM_BYTES))
 
 
-def make(layout: Layout) -> None:
-    """Make the keys that are missing, trust their public halves, and write a fresh token for the simulator."""
+def make_quote_key(folder: pathlib.Path, signs_from_ms: int) -> Signer:
+    """A new key of quotes that signs from a moment on; InvalidInput when there is one of the same second."""
+    return _make(folder / f"{quote_kid(signs_from_ms)}.pem")
+
+
+def make_signing_key(folder: pathlib.Path, purpose: Purpose) -> Signer:
+    """A new key that signs artifacts (trainer) or labels (publisher); its id begins with the purpose."""
+    return _make(folder / f"{purpose}-{secrets.token_hex(6)}.pem")
+
+
+def _make(path: pathlib.Path) -> Signer:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        return generate_key(path)
+    except FileExistsError as error:
+        raise InvalidInput(f"a key is never written over, got {path}") from error
+
+
+def make_development(folder: pathlib.Path) -> None:
+    """The key that signs development tokens, its public set, and a fresh token of a service for those who act as apps."""
     refuse_in_production()
-    layout.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
-    make_development_key(_token_key(layout), layout.keys / "jwks.json")
-    _key_file(layout, "quotes", "quote")
-    for purpose in ("trainer", "publisher"):
-        trust(Signer(_key_file(layout, purpose, purpose)), layout.keys / "trusted")
-    signed = development_token(_token_key(layout), "city-simulator", "service", life_seconds=SERVICE_TOKEN_SECONDS)
-    write_private(layout.keys / "simulator.token", signed)
+    make_development_key(_token_key(folder), folder / "jwks" / "jwks.json")
+    signed = development_token(_token_key(folder), "city-simulator", "service", life_seconds=SERVICE_TOKEN_SECONDS)
+    (folder / "tokens").mkdir(mode=0o700, exist_ok=True)
+    write_private(folder / "tokens" / "service.token", signed)
 
 
-def _token_key(layout: Layout) -> pathlib.Path:
-    return layout.keys / "jwt" / f"{DEVELOPMENT_KID}.pem"
+def _token_key(folder: pathlib.Path) -> pathlib.Path:
+    return folder / "jwt" / f"{DEVELOPMENT_KID}.pem"
 
 
 def token(layout: Layout, role: Role, subject: str, *, city: str | None = None, hours: float = 12.0) -> str:
     """A Bearer token that this installation's services accept; SettingsInvalid in production or before a first `up`."""
     refuse_in_production()
-    key = _token_key(layout)
+    key = _token_key(layout.keys)
     if not key.exists():
         raise SettingsInvalid(f"there are no keys yet: run `wayfare up` first, got {layout.state}")
     return development_token(key, subject, role, city=city, life_seconds=round(hours * 3600))

@@ -21,6 +21,7 @@ from local.layout import Layout, default_cache
 from local.reports import Addresses, ProcessStatus
 from local.servers import Program
 from wayfare.inventory import ACTORS, SERVERS, SERVICES, Service
+from wayfare.runtime.clock import wall_ms
 
 __all__ = ["ACTOR_NAMES", "SERVER_NAMES", "SERVICE_NAMES", "Addresses", "ProcessStatus", "Stack", "StackFailed"]
 
@@ -61,7 +62,8 @@ class Stack:
         self.layout.make()
         with self._lock():
             self._end_orphans(say)
-            keys.make(self.layout)
+            keys.make_development(self.layout.keys)
+            keys.make(self.layout.keys, wall_ms())
             cities.write_default(self.layout.cities_file)
             chosen = self._choose_ports()
             marks = environment.common(self.layout, chosen)

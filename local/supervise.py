@@ -17,6 +17,7 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from local.errors import SupervisionFailed
 from local.layout import Layout
+from local.private import write_private
 from local.servers import Program
 
 LOG_BYTES = "10MB"
@@ -208,14 +209,6 @@ def forget(layout: Layout) -> None:
     layout.supervisor_pid_file.unlink(missing_ok=True)
     if layout.supervisor_socket.parent != layout.run:
         shutil.rmtree(layout.supervisor_socket.parent, ignore_errors=True)
-
-
-def write_private(path: pathlib.Path, text: str) -> None:
-    """Replace a file in one step, readable by its owner alone."""
-    draft = path.with_name(f".{path.name}.tmp")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-    draft.replace(path)
 
 
 def _tolerating(code: int, call: Any, *arguments: Any) -> None:

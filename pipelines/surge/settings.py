@@ -14,7 +14,9 @@ class SurgeSettings(HistorySettings, CassandraSettings, RedisSettings):
     """What the features and the training of the surge model are told."""
 
     artifact_store: str = Field(description="fsspec URL of the artifact store.")
-    trainer_key_file: pathlib.Path = Field(description="Private Ed25519 key, <kid>.pem, that signs artifacts.")
+    trainer_key_file: pathlib.Path = Field(
+        description="Private Ed25519 key, <kid>.pem, that signs artifacts, or the folder that holds just it."
+    )
     trusted_keys_dir: pathlib.Path = Field(description="Folder of public keys whose artifacts are trusted.")
     cassandra_timeout_seconds: float = Field(30.0, gt=0, description="Longest wait for one Cassandra answer.")
     redis_timeout_seconds: float = Field(10.0, gt=0, description="Longest wait for one Redis answer.")

@@ -151,7 +151,7 @@ def build(settings: PricingSettings, health: Health) -> tuple[Flask, Callable[[]
     # A request that waits for a background step to give way waits this long at most, not the default of 5 ms.
     sys.setswitchinterval(SWITCH_S)
     production = settings.env == "production"
-    key = pseudonym_key(settings)
+    key = pseudonym_key(settings.pseudonym_key_file)
     cities = FileRegistry(settings.cities_file, production)
     keys = KeySet(settings.jwks, production=production)
     tokens = JwtTokens(keys, settings.token_issuer)

@@ -24,12 +24,11 @@ class PricingSettings(WebSettings, CitySettings, KafkaSettings, RedisSettings, C
     artifact_store: str = Field(description="fsspec URL of the artifact store.")
     trusted_keys_dir: pathlib.Path = Field(description="Folder of public Ed25519 keys whose artifacts are trusted.")
     quote_keys_dir: pathlib.Path = Field(
-        description="Folder of private Ed25519 keys; the newest file signs quotes, the one before it still verifies."
+        description="Folder of private Ed25519 keys; the one whose name has the newest moment that has come signs quotes, the "
+        "one before it counts for one quote life."
     )
-    pseudonym_key_file: pathlib.Path | None = Field(
-        None,
-        description="Key that turns rider ids into the pseudonyms of the log; default `pseudonym.key` in the state folder, "
-        "made at first use except in production.",
+    pseudonym_key_file: pathlib.Path = Field(
+        description="Hexadecimal key that turns rider ids into the pseudonyms of the log; the same in every process."
     )
     label: str = Field("stable", description="Label of the model version to serve; also the `arm` of each prediction.")
     model_poll_seconds: float = Field(2.0, gt=0, description="How often the labels are read for a new version.")

@@ -24,7 +24,7 @@ class PublisherSettings(ProcessSettings):
     )
     trusted_keys_dir: pathlib.Path = Field(description="Folder of Ed25519 public keys, <kid>.pem.")
     publisher_key_file: pathlib.Path = Field(
-        description="Private Ed25519 key that signs labels; its id begins with `publisher`."
+        description="Private Ed25519 key that signs labels, or the folder that holds just it; its id begins with `publisher`."
     )
     poll_seconds: float = Field(1.0, gt=0, description="How often releases are looked at.")
     keep_seconds: float = Field(

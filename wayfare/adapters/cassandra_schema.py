@@ -1,6 +1,10 @@
-"""The Cassandra tables, each with what it promises. Created by `wayfare up`, and by a Job on Kubernetes."""
+"""The Cassandra tables, each with what it promises. Created by `wayfare up` and `wayfare stores prepare`."""
 
 from __future__ import annotations
+
+import re
+
+from wayfare.domain.errors import SettingsInvalid
 
 KEYSPACE = "wayfare"
 
@@ -34,10 +38,25 @@ TABLES = (
 )
 
 
-def statements(keyspace: str = KEYSPACE, replication_factor: int = 1) -> list[str]:
-    """The CQL that creates the keyspace and its tables; safe to run again."""
-    create = (
-        f"CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH replication = "
-        f"{{'class': 'SimpleStrategy', 'replication_factor': {replication_factor}}}"
-    )
+def replication(text: str) -> str:
+    """What CQL calls the replication map, of `3` copies wherever, or of so many in each data centre.
+
+    >>> replication("1")
+    "{'class': 'SimpleStrategy', 'replication_factor': 1}"
+    >>> replication("east:3,west:2")
+    "{'class': 'NetworkTopologyStrategy', 'east': 3, 'west': 2}"
+
+    Raises SettingsInvalid for anything else.
+    """
+    if re.fullmatch(r"[1-9][0-9]?", text):
+        return f"{{'class': 'SimpleStrategy', 'replication_factor': {text}}}"
+    if re.fullmatch(r"[\w.-]+:[1-9][0-9]?(,[\w.-]+:[1-9][0-9]?)*", text):
+        copies = ", ".join(f"'{name}': {count}" for name, count in (part.split(":") for part in text.split(",")))
+        return f"{{'class': 'NetworkTopologyStrategy', {copies}}}"
+    raise SettingsInvalid(f"replication is a number or like dc1:3,dc2:3, got {text!r}")
+
+
+def statements(keyspace: str = KEYSPACE, copies: str = "1") -> list[str]:
+    """The CQL that creates the keyspace and its tables; safe to run again. copies: see `replication`."""
+    create = f"CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH replication = {replication(copies)}"
     return [create, *(table.format(keyspace=keyspace) for table in TABLES)]

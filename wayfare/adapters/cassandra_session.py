@@ -148,11 +148,14 @@ def connect(settings: CassandraOptions) -> LazySession:
     return LazySession(settings, keyspace=settings.cassandra_keyspace)
 
 
-def apply_schema(settings: CassandraOptions, replication_factor: int = 1) -> None:
-    """Create the keyspace and the tables that do not exist; safe to run again. StoreUnavailable when it cannot."""
+def apply_schema(settings: CassandraOptions, copies: str = "1") -> None:
+    """Create the keyspace and the tables that do not exist; safe to run again. StoreUnavailable when it cannot.
+
+    copies: as `cassandra_schema.replication` reads it.
+    """
     session = LazySession(settings)
     try:
-        for statement in cassandra_schema.statements(settings.cassandra_keyspace, replication_factor):
+        for statement in cassandra_schema.statements(settings.cassandra_keyspace, copies):
             session().execute(statement, timeout=SCHEMA_TIMEOUT_SECONDS)
     except DRIVER_ERRORS as error:
         raise StoreUnavailable(f"the Cassandra tables could not be created, got {error}") from error

@@ -15,9 +15,10 @@ from wayfare.domain.ids import is_id
 
 
 class Signer:
-    """Signs with the private key in `<kid>.pem`; SettingsInvalid when the file is not one."""
+    """Signs with the private key in `<kid>.pem`, or in a folder that holds just that; SettingsInvalid when it is not one."""
 
     def __init__(self, private_pem: pathlib.Path) -> None:
+        private_pem = key_file(private_pem)
         self._kid = _kid_of(private_pem)
         try:
             key = serialization.load_pem_private_key(private_pem.read_bytes(), password=None)
@@ -96,6 +97,16 @@ def generate_key(private_pem: pathlib.Path) -> Signer:
             )
         )
     return Signer(private_pem)
+
+
+def key_file(path: pathlib.Path) -> pathlib.Path:
+    """The key's file: `path` itself, or the one key of the folder `path`; SettingsInvalid when there is not exactly one."""
+    if not path.is_dir():
+        return path
+    found = sorted(path.glob("*.pem"))
+    if len(found) != 1:
+        raise SettingsInvalid(f"a folder of a signing key holds one <kid>.pem, got {len(found)} in {path}")
+    return found[0]
 
 
 def trust(signer: Signer, folder: pathlib.Path) -> pathlib.Path:

@@ -1,12 +1,16 @@
 """Quote tokens: Ed25519 JWTs (RFC 8037) by the private keys `<kid>.pem` of a folder.
 
-The key whose file is newest signs; the one before it is accepted until every quote it may have signed has ended. The folder is
-looked at again when a token names a key that is not known, and every `LOOK_AGAIN_S` otherwise.
+A kid ends with the moment from which its key signs, `quote-20261121T063400Z` (one without a moment signs from ever), so
+every replica changes over together once all have the file; times of files would not tell, because a mounted Secret has
+none of its own. A key is accepted from when it is there until every quote it may have signed has ended. The folder is looked
+at again when a token names a key that is not known, and every `LOOK_AGAIN_S` otherwise.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import pathlib
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -28,6 +32,31 @@ AUDIENCE = "wayfare-quote"
 LOOK_AGAIN_S = 1.0
 MAX_TOKEN = 4096
 _ALGORITHM = "EdDSA"
+_MOMENT = re.compile(r"-(\d{8}T\d{6}Z)(?:-|$)")
+_FORM = "%Y%m%dT%H%M%SZ"
+
+
+def quote_kid(signs_from_ms: int) -> str:
+    """The id of a key that signs from a moment on, to the second.
+
+    >>> quote_kid(1_795_250_000_000)
+    'quote-20261121T083320Z'
+    """
+    return f"quote-{dt.datetime.fromtimestamp(signs_from_ms // 1000, dt.UTC).strftime(_FORM)}"
+
+
+def signs_from_ms(kid: str) -> int:
+    """The moment that a kid names; 0 when it names none.
+
+    >>> signs_from_ms("quote-20261121T083320Z"), signs_from_ms("quote-1")
+    (1795250000000, 0)
+    """
+    named = _MOMENT.search(kid)
+    try:
+        moment = dt.datetime.strptime(named[1], _FORM) if named else None
+    except ValueError:
+        moment = None
+    return 0 if moment is None else round(moment.replace(tzinfo=dt.UTC).timestamp() * 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +64,7 @@ class _Key:
     kid: str
     private: Ed25519PrivateKey
     public: Ed25519PublicKey
-    made_ms: int
+    from_ms: int
 
 
 class JwtQuotes:
@@ -56,10 +85,12 @@ class JwtQuotes:
         return None if self._current(at_once=False) else self.problem
 
     def lock(self, quote: LockedQuote, now_ms: int) -> str:
-        """A token signed by the newest key; Unavailable when there is none."""
+        """A token signed by the newest key whose moment has come; Unavailable when there is none."""
         keys = self._current(at_once=False)
-        if not keys:
-            raise Unavailable(self.problem or f"there is no key to sign quotes with, got an empty {self._folder}")
+        signing = next((key for key in keys if key.from_ms <= now_ms), None)
+        if signing is None:
+            later = f"only keys of later in {self._folder}" if keys else f"an empty {self._folder}"
+            raise Unavailable(self.problem or f"there is no key to sign quotes with, got {later}")
         claims = {
             "iss": ISSUER,
             "aud": AUDIENCE,
@@ -79,7 +110,7 @@ class JwtQuotes:
         }
         if quote.rider_id is None:
             del claims["sub"]
-        return jwt.encode(claims, keys[0].private, algorithm=_ALGORITHM, headers={"kid": keys[0].kid})
+        return jwt.encode(claims, signing.private, algorithm=_ALGORITHM, headers={"kid": signing.kid})
 
     def open(self, token: str, now_ms: int) -> LockedQuote:
         """The quote of a token; Forged for anything that a key which still counts did not sign as it is."""
@@ -112,10 +143,12 @@ class JwtQuotes:
         return found
 
     def _find(self, kid: Any, keys: tuple[_Key, ...], now_ms: int) -> _Key | None:
-        for position, key in enumerate(keys):
-            if key.kid == kid:
-                return key if position == 0 or now_ms <= keys[0].made_ms + self._life_ms else None
-        return None
+        """The key of this id, unless every quote that it may have signed before a newer one took over has ended."""
+        found = next((key for key in keys if key.kid == kid), None)
+        if found is None:
+            return None
+        newer = [key.from_ms for key in keys if key.from_ms > found.from_ms]
+        return found if not newer or now_ms <= min(newer) + self._life_ms else None
 
     def _current(self, at_once: bool) -> tuple[_Key, ...]:
         """The keys of the folder, newest first."""
@@ -127,7 +160,7 @@ class JwtQuotes:
             try:
                 files = sorted(
                     (path for path in self._folder.glob("*.pem") if is_id(path.stem)),
-                    key=lambda path: (-path.stat().st_mtime_ns, path.name),
+                    key=lambda path: (-signs_from_ms(path.stem), path.name),
                 )
                 stamp = tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in files)
                 if stamp != self._stamp or not self._keys:
@@ -146,7 +179,7 @@ def _read(path: pathlib.Path) -> _Key:
     private = load_pem_private_key(path.read_bytes(), password=None)
     if not isinstance(private, Ed25519PrivateKey):
         raise ValueError(f"a key of quotes is Ed25519, got {type(private).__name__} in {path.name}")
-    return _Key(path.stem, private, private.public_key(), path.stat().st_mtime_ns // 1_000_000)
+    return _Key(path.stem, private, private.public_key(), signs_from_ms(path.stem))
 
 
 def _quote(claims: dict[str, Any]) -> LockedQuote:

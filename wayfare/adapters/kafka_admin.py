@@ -13,8 +13,10 @@ from wayfare.domain.errors import LogUnavailable
 from wayfare.inventory import TOPICS, Topic
 
 
-def topic_configuration(topic: Topic) -> dict[str, str]:
+def topic_configuration(topic: Topic, replication_factor: int = 1) -> dict[str, str]:
     """What Kafka is told about a topic.
+
+    With three copies or more a record is acknowledged once two have it, so that one broker may be lost or restarted.
 
     Kafka stamps records itself (`LogAppendTime`), so that retention counts wall time whatever the city's clock says:
     a replay of 2008 would otherwise be deleted as it arrives.
@@ -25,6 +27,8 @@ def topic_configuration(topic: Topic) -> dict[str, str]:
         "retention.ms": str(topic.retention_ms),
         "message.timestamp.type": "LogAppendTime",
     }
+    if replication_factor >= 3:
+        configuration["min.insync.replicas"] = "2"
     if topic.compacted:
         configuration |= {"min.cleanable.dirty.ratio": "0.1", "segment.ms": "3600000"}
     return configuration
@@ -71,7 +75,7 @@ def create_topics(
                         name: {
                             "num_partitions": wanted[name].partitions,
                             "replication_factor": replication_factor,
-                            "configs": topic_configuration(wanted[name]),
+                            "configs": topic_configuration(wanted[name], replication_factor),
                         }
                     }
                 )

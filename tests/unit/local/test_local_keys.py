@@ -13,17 +13,20 @@ from local.layout import Layout
 from wayfare.adapters.ed25519_signing import Signer, trusted_keys
 from wayfare.domain.errors import SettingsInvalid
 
+NOW_MS = 1_795_250_000_000
+
 
 @pytest.fixture
 def layout(tmp_path):
     made = Layout(tmp_path / "state")
     made.make()
-    keys.make(made)
+    keys.make_development(made.keys)
+    keys.make(made.keys, NOW_MS)
     return made
 
 
 def claims_of(token, layout):
-    key_set = json.loads((layout.keys / "jwks.json").read_text())
+    key_set = json.loads((layout.keys / "jwks" / "jwks.json").read_text())
     kid = jwt.get_unverified_header(token)["kid"]
     key = next(row for row in key_set["keys"] if row["kid"] == kid)
     return jwt.decode(token, jwt.PyJWK(key), algorithms=["EdDSA"], audience="wayfare", issuer="wayfare-development")
@@ -36,7 +39,7 @@ def test_a_token_verifies_against_the_key_set_and_carries_its_claims(layout):
 
 
 def test_the_simulators_token_is_of_the_service_role(layout):
-    claims = claims_of((layout.keys / "simulator.token").read_text(), layout)
+    claims = claims_of((layout.keys / "tokens" / "service.token").read_text(), layout)
     assert claims["role"] == "service"
     assert "city" not in claims
 
@@ -60,14 +63,14 @@ def test_trainer_and_publisher_are_trusted_by_their_public_halves(layout):
 
 def test_making_keys_again_keeps_them(layout):
     before = {path: path.read_bytes() for path in layout.keys.rglob("*.pem")}
-    keys.make(layout)
+    keys.make(layout.keys, NOW_MS)
     assert {path: path.read_bytes() for path in layout.keys.rglob("*.pem")} == before
 
 
 def test_two_installations_share_no_key(layout, tmp_path):
     other = Layout(tmp_path / "other")
     other.make()
-    keys.make(other)
+    keys.make_development(other.keys)
     with pytest.raises(jwt.InvalidSignatureError):
         claims_of(keys.token(other, "rider", "r-1"), layout)
 
@@ -75,7 +78,7 @@ def test_two_installations_share_no_key(layout, tmp_path):
 def test_production_refuses_development_keys_and_tokens(layout, monkeypatch):
     monkeypatch.setenv("WAYFARE_ENV", "production")
     with pytest.raises(SettingsInvalid, match="production"):
-        keys.make(layout)
+        keys.make_development(layout.keys)
     with pytest.raises(SettingsInvalid, match="production"):
         keys.token(layout, "operator", "o-1")
 

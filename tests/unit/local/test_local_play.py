@@ -36,7 +36,7 @@ class RunningStack(Stack):
             "WAYFARE_CITIES_FILE": str(self.layout.cities_file),
             "WAYFARE_EVENTS_URL": "http://127.0.0.1:9",
             "WAYFARE_PRICING_URL": "http://127.0.0.1:9",
-            "WAYFARE_SERVICE_TOKEN_FILE": str(self.layout.keys / "simulator.token"),
+            "WAYFARE_SERVICE_TOKEN_FILE": str(self.layout.keys / "tokens" / "service.token"),
             "WAYFARE_DRAIN_SECONDS": "1",
         }
 
@@ -45,7 +45,7 @@ class RunningStack(Stack):
 def stack(tmp_path: pathlib.Path) -> RunningStack:
     layout = Layout(tmp_path)
     layout.make()
-    keys.make(layout)
+    keys.make_development(layout.keys)
     clock = CityClock(wall_anchor_ms=wall_ms(), city_anchor_ms=SIM_MS, speed=1.0)
     write_cities(layout.cities_file, [dataclasses.replace(load("sim"), clock=clock)])
     return RunningStack(tmp_path)

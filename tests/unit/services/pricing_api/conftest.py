@@ -107,6 +107,7 @@ class World:
                 "artifact_store": "none",
                 "trusted_keys_dir": folder,
                 "quote_keys_dir": folder / "quotes",
+                "pseudonym_key_file": folder / "pseudonym.key",
                 **settings,
             }
         )

@@ -1,7 +1,6 @@
 import base64
 import concurrent.futures
 import json
-import os
 
 import jwt
 import pytest
@@ -10,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from services.pricing_api.bodies import BookingAnswer
 from wayfare.adapters.ed25519_signing import generate_key
+from wayfare.adapters.jwt_quotes import quote_kid
 from wayfare.domain.errors import LedgerUnavailable
 from wayfare.domain.pricing.ledger import BOOKED, NOT_BOOKED, LedgerRow
 
@@ -160,24 +160,38 @@ def test_a_bearer_token_s_key_cannot_sign_quotes_of_another_audience(world):
     assert book(world, token).status_code == 422
 
 
-def test_after_a_new_key_the_previous_one_counts_for_one_quote_life(world):
-    token = world.quote()["quote_token"]
-    generate_key(world.settings.quote_keys_dir / "q2.pem")
-    newest = world.now + 1000
-    os.utime(world.settings.quote_keys_dir / "q1.pem", (world.now / 1000 - 9, world.now / 1000 - 9))
-    os.utime(world.settings.quote_keys_dir / "q2.pem", (newest / 1000, newest / 1000))
+def signed_by(world, kid, token, **claims):
+    """The claims of a token, changed and signed by one of our own keys."""
+    key = load_pem_private_key((world.settings.quote_keys_dir / f"{kid}.pem").read_bytes(), None)
+    changed = {**jwt.decode(token, options={"verify_signature": False}), **claims}
+    return jwt.encode(changed, key, "EdDSA", headers={"kid": kid})
+
+
+def test_a_key_signs_from_the_moment_in_its_name_and_the_previous_one_counts_for_one_quote_life(world):
+    changeover = world.now + 60_000
+    new = generate_key(world.settings.quote_keys_dir / f"{quote_kid(changeover)}.pem").kid
     world.app = world.application(world.copies)
-    fresh = world.quote()["quote_token"]
-    assert jwt.get_unverified_header(fresh)["kid"] == "q2"
-    assert book(world, token).status_code == 201
-    old = jwt.encode(
-        {**jwt.decode(token, options={"verify_signature": False}), "exp": newest / 1000 + 1000, "jti": "q-2"},
-        load_pem_private_key((world.settings.quote_keys_dir / "q1.pem").read_bytes(), None),
-        "EdDSA",
-        headers={"kid": "q1"},
-    )
-    world.now = newest + 300_001
-    assert book(world, old).status_code == 422
+    token = world.quote()["quote_token"]
+    assert jwt.get_unverified_header(token)["kid"] == "q1"
+    # A replica whose clock is ahead signs with the new key already.
+    assert book(world, signed_by(world, new, token)).status_code == 201
+    world.now = changeover
+    assert jwt.get_unverified_header(world.quote()["quote_token"])["kid"] == new
+    late = changeover / 1000 + 1000
+    world.now = changeover + 300_000
+    assert book(world, signed_by(world, "q1", token, exp=late, jti="q-2")).status_code == 201
+    world.now += 1
+    assert book(world, signed_by(world, "q1", token, exp=late, jti="q-3")).status_code == 422
+
+
+def test_with_keys_of_later_only_there_is_no_quote(world):
+    folder = world.settings.quote_keys_dir
+    (folder / "q1.pem").rename(folder / f"{quote_kid(world.now + 1000)}.pem")
+    world.app = world.application(world.copies)
+    trip = {"pickup": {"lat": 37.7897, "lon": -122.4011}, "dropoff": {"lat": 37.7599, "lon": -122.4148}}
+    answer = world.post("/v1/quotes", trip)
+    assert answer.status_code == 503
+    assert "Retry-After" in answer.headers
 
 
 def test_without_the_ledger_a_booking_is_refused_and_nothing_is_recorded(world):
