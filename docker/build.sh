@@ -22,7 +22,10 @@ for argument in "$@"; do
 done
 [ ${#kinds[@]} != 0 ] || kinds=("${KINDS[@]}")
 engine
-export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(commit_time)}
+# Files and layers all carry one constant date, so that what did not change keeps its digest from commit to commit; when
+# the image was made is told by its label alone.
+readonly LAYER_TIME=315532800 # 1980-01-01, the first that a zip archive can hold
+created=$(date -u -d "@${SOURCE_DATE_EPOCH:-$(commit_time)}" +%Y-%m-%dT%H:%M:%SZ)
 
 if [ -f docker/pinned.env ]; then
   # shellcheck disable=SC1091
@@ -40,8 +43,8 @@ for file in /etc/ssl/certs/ca-certificates.crt /etc/pip.conf; do
   [ "$ENGINE" = docker ] || [ ! -f "$file" ] || lent+=(--volume "$file:$file:ro")
 done
 case $ENGINE in
-  podman) options+=(--pull=never --network=host --layers --timestamp "$SOURCE_DATE_EPOCH" --format docker "${lent[@]}") ;;
-  docker) options+=(--build-arg "SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH" --output "type=image,rewrite-timestamp=true") ;;
+  podman) options+=(--pull=never --network=host --layers --timestamp "$LAYER_TIME" --format docker "${lent[@]}") ;;
+  docker) options+=(--provenance=false --output "type=docker,rewrite-timestamp=true") ;;
 esac
 
 # $1 image, then arguments of the build.
@@ -61,13 +64,12 @@ arguments=()
 for base in "${bases[@]}"; do
   image=localhost/wayfare/$base:$TAG
   build "$image" --file docker/base/Dockerfile --target "$base" --build-arg "PYTHON_IMAGE=$PYTHON_IMAGE" \
-    --build-arg "STEPS=$steps" --build-arg "SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH"
+    --build-arg "STEPS=$steps" --build-arg "SOURCE_DATE_EPOCH=$LAYER_TIME"
   arguments+=(--build-arg "$(tr '[:lower:]' '[:upper:]' <<<"$base")_IMAGE=$image")
 done
 
-created=$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%SZ)
 for kind in "${kinds[@]}"; do
-  build "$(image_name "$kind")" --file "docker/$kind.Dockerfile" "${arguments[@]}" \
+  build "$(image_name "$kind")" --file "docker/$kind.Dockerfile" "${arguments[@]}" --build-arg "SOURCE_DATE_EPOCH=$LAYER_TIME" \
     --label "org.opencontainers.image.title=wayfare/$kind" \
     --label "org.opencontainers.image.version=$TAG" \
     --label "org.opencontainers.image.revision=$(revision)" \

@@ -2,6 +2,8 @@
 # Java 17 without a display, and the folder that Spark's own scripts call SPARK_HOME, made of the installed pyspark.
 set -eu
 export DEBIAN_FRONTEND=noninteractive
+# Java's package registers manual pages, in a folder that slim images lack.
+mkdir -p /usr/share/man/man1
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends openjdk-17-jre-headless >/dev/null
 ln -s /usr/lib/jvm/java-17-openjdk-* /opt/java
