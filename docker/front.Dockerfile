@@ -1,5 +1,5 @@
-# Flask under gunicorn, and everything else that needs neither TensorFlow nor Spark: events_api, pricing_api,
-# booking_relay, publisher, `wayfare stores`, `wayfare publish`. Built by docker/build.sh.
+# Prices and what goes with them, with neither TensorFlow nor Spark nor Arrow: pricing_api, booking_relay, publisher,
+# `wayfare stores`, `wayfare keys`, `wayfare publish`. Built by docker/build.sh.
 ARG TOOLS_IMAGE=localhost/wayfare/tools
 ARG PROJECT_IMAGE=localhost/wayfare/project
 ARG RUNTIME_IMAGE=localhost/wayfare/runtime

@@ -1,5 +1,5 @@
-# Workers on streams: ingest, lander, the city simulator and the replayer. One process each, without children, that
-# handles its own signals: it needs no init. Built by docker/build.sh.
+# What packs and unpacks the columns of streams: events_api, ingest, lander, the city simulator and the replayer.
+# Built by docker/build.sh.
 ARG TOOLS_IMAGE=localhost/wayfare/tools
 ARG PROJECT_IMAGE=localhost/wayfare/project
 ARG RUNTIME_IMAGE=localhost/wayfare/runtime
@@ -11,5 +11,9 @@ RUN --mount=type=cache,target=/root/.cache/uv sh steps/dependencies.sh locks/str
 FROM ${PROJECT_IMAGE} AS project
 
 FROM ${RUNTIME_IMAGE}
+# gunicorn is process 1 nowhere: a child that outlives its parent would never be reaped.
+COPY --from=dependencies /usr/bin/tini-static /usr/bin/tini
 COPY --from=dependencies /opt/wayfare /opt/wayfare
 COPY --from=project /opt/project /opt/wayfare
+ENTRYPOINT ["/usr/bin/tini", "--"]
+CMD ["wayfare", "--help"]

@@ -88,7 +88,7 @@ SERVICES = (
     Service(
         "events_api",
         "services.events_api.main",
-        "front",
+        "stream",
         talks_to=("kafka",),
         produces=("driver-pings", "ride-requests", "trips", "weather"),
         public=True,
