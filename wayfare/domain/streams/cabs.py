@@ -229,9 +229,15 @@ class Cabs:
         ids = sorted(self._slots)
         slots = np.array([self._slots[i] for i in ids], np.int64)
         arrays = {name: column[slots] for name, column in self._c.items()}
-        started = _joined(self._started)
+        cells, hashes = _joined(self._started)
+        # A round takes one ping of each driver, so how the log was cut into batches decides the order in this list.
+        order = np.lexsort((hashes, cells))
         self._merge_seen()
-        return {"ids": ids}, arrays | {"started_cell": started[0], "started_hash": started[1], "seen_pairs": self._seen}
+        return {"ids": ids}, arrays | {
+            "started_cell": cells[order],
+            "started_hash": hashes[order],
+            "seen_pairs": self._seen,
+        }
 
     @classmethod
     def restore(cls, meta: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Cabs:

@@ -272,6 +272,12 @@ def test_neither_batches_nor_crashes_change_a_single_byte(log, cuts):
     assert _run(topic, rows, cuts, crash=True) == whole
 
 
+def test_trips_that_start_in_one_pane_are_kept_in_one_order_however_the_log_is_cut():
+    available, on_trip = (ping("c", 0), 0), (ping("c", 2000, "on_trip"), 0)
+    rows = [(ping("b", 0), 0), available, (ping("c", 1000), 0), on_trip, (ping("b", 3000, "on_trip"), 0)]
+    assert _run("driver-pings", rows, [], crash=True) == _run("driver-pings", rows, [], crash=False)
+
+
 def test_a_snapshot_cut_short_or_of_another_version_is_refused():
     data = Partition().feed(ping("a", 0)).state.snapshot()
     for broken in (b"", data[:20], bytes([9]) + data[1:], data[:-1] + b"\0\0"):
