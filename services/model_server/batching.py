@@ -13,8 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wayfare.runtime.logs import logger
+from wayfare.runtime.metrics import MODEL_BATCHES_SPLIT
+
 if TYPE_CHECKING:  # this file's rules need no TensorFlow
     from services.model_server.network import Arrays, Signature
+
+log = logger(part="batching")
 
 
 class Expired(Exception):
@@ -42,6 +47,7 @@ class Batcher:
         self._waiting: deque[_Call] = deque()
         self._lock = threading.Lock()
         self._batch_rows = batch_rows
+        self._told: set[type[Exception]] = set()
 
     def run(self, inputs: Arrays, expires: float) -> Arrays:
         """The outputs for checked inputs. expires: `time.monotonic()` after which nobody waits for the answer."""
@@ -102,10 +108,19 @@ class Batcher:
             outputs = self.signature.run(
                 {name: np.concatenate([call.inputs[name] for call in calls]) for name in names}
             )
-        except Exception:
+        except Exception as error:
+            # Whatever it was, each call alone gives its own answer or its own error.
+            self._tell(error, len(calls))
             return False
         start = 0
         for call in calls:
             call.outputs = {name: array[start : start + call.rows] for name, array in outputs.items()}
             start += call.rows
         return True
+
+    def _tell(self, error: Exception, calls: int) -> None:
+        MODEL_BATCHES_SPLIT.inc()
+        if type(error) not in self._told:
+            self._told.add(type(error))
+            reason = f"{type(error).__name__}: {error}"[:300]
+            log.warning("a batch failed and is computed call by call", calls=calls, reason=reason)

@@ -2,7 +2,7 @@
 
 A signature is frozen (variables become constants) and run by a TensorFlow session, which for one row takes less than
 half the time of calling the loaded function. The frozen form is used only when it gives the loaded function's own
-answer during warm-up; a signature that cannot be frozen (tables, for example) is called as it was loaded.
+answer during warm-up; a signature that cannot be frozen (tables, for example) is called as it was loaded, and says why.
 """
 
 from __future__ import annotations
@@ -20,13 +20,24 @@ from tensorflow_serving.apis import get_model_metadata_pb2
 
 Arrays = dict[str, np.ndarray]
 
+_CONVERSION_ERRORS = (ValueError, KeyError, TypeError, RuntimeError)
+"""What TensorFlow's conversion raises, beside its own errors, for functions that it cannot convert."""
+
 
 class WrongInput(Exception):
     """The request does not fit the signature (gRPC INVALID_ARGUMENT)."""
 
 
+class CannotFreeze(Exception):
+    """reason: one word fit for a metric's label: `conversion`, `run` (the frozen form fails), `answer` (it differs)."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class Signature:
-    """A named function of a version. inputs, outputs: name -> TensorSpec."""
+    """A named function of a version. inputs, outputs: name -> TensorSpec. not_frozen: why it is called as it was loaded."""
 
     def __init__(self, key: str, function: Any, intra_op_threads: int, inter_op_threads: int) -> None:
         self.key = key
@@ -39,10 +50,13 @@ class Signature:
         self._run = self._loaded(function)
         sample = {name: _sample(spec) for name, spec in self.inputs.items()}
         expected = self._run(sample)
-        frozen = _frozen(function, list(self.inputs), list(self.outputs), intra_op_threads, inter_op_threads)
-        self.is_frozen = frozen is not None and _agree(frozen, sample, expected)
-        if frozen is not None and self.is_frozen:
+        self.not_frozen: CannotFreeze | None = None
+        try:
+            frozen = _frozen(function, list(self.inputs), list(self.outputs), intra_op_threads, inter_op_threads)
+            _check_same(frozen, sample, expected)
             self._run = frozen
+        except CannotFreeze as error:
+            self.not_frozen = error
         for _ in range(3):
             self._run(sample)
 
@@ -101,7 +115,7 @@ def _sample(spec: Any) -> np.ndarray:
 
 def _frozen(
     function: Any, inputs: list[str], outputs: list[str], intra_op_threads: int, inter_op_threads: int
-) -> Callable[[Arrays], Arrays] | None:
+) -> Callable[[Arrays], Arrays]:
     try:
         frozen = convert_variables_to_constants_v2(function)
         feeds = {tensor.name.split(":")[0].removeprefix(f"{function.name}_"): tensor.name for tensor in frozen.inputs}
@@ -115,31 +129,35 @@ def _frozen(
             use_per_session_threads=True,
         )
         session = tf.compat.v1.Session(graph=graph, config=options)
-        # A frozen function gives its outputs in the order of their sorted names, as tf.nest flattens them.
         call = session.make_callable([tensor.name for tensor in frozen.outputs], feed_list=order)
-        names = sorted(outputs)
-        if len(names) != len(frozen.outputs):
-            return None
-    except Exception:
-        return None
+    except (tf.errors.OpError, *_CONVERSION_ERRORS) as error:
+        raise CannotFreeze("conversion", f"{type(error).__name__}: {error}"[:300]) from error
+    # A frozen function gives its outputs in the order of their sorted names, as tf.nest flattens them.
+    names = sorted(outputs)
+    if len(names) != len(frozen.outputs):
+        raise CannotFreeze("conversion", f"frozen it must have outputs {names}, got {len(frozen.outputs)} of them")
     return lambda arrays: dict(zip(names, call(*(arrays[name] for name in inputs)), strict=True))
 
 
-def _agree(run: Callable[[Arrays], Arrays], sample: Arrays, expected: Arrays) -> bool:
+def _check_same(run: Callable[[Arrays], Arrays], sample: Arrays, expected: Arrays) -> None:
+    """CannotFreeze unless the frozen form answers the sample as the loaded one did."""
     try:
         got = run(sample)
-    except Exception:
-        return False
-    return got.keys() == expected.keys() and all(
-        got[name].dtype == expected[name].dtype
-        and got[name].shape == expected[name].shape
-        and (
-            np.allclose(got[name], expected[name], rtol=1e-5, atol=1e-6, equal_nan=True)
-            if got[name].dtype.kind == "f"
-            else np.array_equal(got[name], expected[name])
+    except (tf.errors.OpError, ValueError, TypeError) as error:
+        raise CannotFreeze("run", f"{type(error).__name__}: {error}"[:300]) from error
+    for name, wanted in expected.items():
+        array = got[name]
+        same = (
+            array.dtype == wanted.dtype
+            and array.shape == wanted.shape
+            and (
+                np.allclose(array, wanted, rtol=1e-5, atol=1e-6, equal_nan=True)
+                if array.dtype.kind == "f"
+                else np.array_equal(array, wanted)
+            )
         )
-        for name in got
-    )
+        if not same:
+            raise CannotFreeze("answer", f"output {name} is {wanted.ravel()[:4]} when loaded, got {array.ravel()[:4]}")
 
 
 def _metadata(folder: pathlib.Path) -> any_pb2.Any:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from services.model_server.batching import Batcher
 from wayfare.runtime.logs import logger
+from wayfare.runtime.metrics import MODEL_NOT_FROZEN
 
 if TYPE_CHECKING:  # this file's rules need no TensorFlow
     from services.model_server.network import Network
@@ -150,8 +151,11 @@ class Shelf:
         else:
             fresh.state = AVAILABLE
             took = round(self._monotonic() - began, 3)
-            frozen = [key for key, signature in fresh.network.signatures.items() if signature.is_frozen]
-            log.info("version available", model=model, version=number, seconds=took, frozen=frozen)
+            log.info("version available", model=model, version=number, seconds=took)
+            for key, signature in fresh.network.signatures.items():
+                if why := signature.not_frozen:
+                    MODEL_NOT_FROZEN.labels(model=model, reason=why.reason).inc()
+                    log.warning("a signature stays slow", model=model, version=number, signature=key, reason=str(why))
         with self._lock:
             self._models[model][number] = fresh
 

@@ -86,6 +86,14 @@ MODEL_CALL_SECONDS = Histogram(
 MODEL_BATCH_ROWS = Histogram(
     "wayfare_model_server_batch_rows", "Rows computed together.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 )
+MODEL_BATCHES_SPLIT = Counter(
+    "wayfare_model_server_batches_split_total", "Batches that failed together and were computed call by call.", []
+)
+MODEL_NOT_FROZEN = Counter(
+    "wayfare_model_server_not_frozen_total",
+    "Signatures called as they were loaded, at twice the time, because freezing failed: conversion, run or answer.",
+    ["model", "reason"],
+)
 MODEL_VERSIONS = Gauge("wayfare_model_server_versions", "Versions known, by state.", ["model", "state"])
 
 ACTOR_EVENTS = Counter("wayfare_actor_events_total", "Events that events_api acknowledged to this actor.", ["topic"])

@@ -25,13 +25,15 @@ def network(seed: int) -> keras.Model:
     return keras.Model(features, keras.ops.sigmoid(score - keras.ops.arange(7, dtype="float32")))
 
 
-def save(root: pathlib.Path, name: str, model: keras.Model, change) -> None:
+def save(root: pathlib.Path, name: str, model: keras.Model, change, table=None) -> None:
     @tf.function(input_signature=[tf.TensorSpec([None, FEATURES], tf.float32, name="features")])
     def serve(features):
         return {"at_least": change(model(features, training=False))}
 
     folder = root / name
-    tf.saved_model.save(model, str(folder / "saved_model"), signatures={"serving_default": serve})
+    whole = tf.Module()
+    whole.model, whole.table = model, table
+    tf.saved_model.save(whole, str(folder / "saved_model"), signatures={"serving_default": serve})
     rows = np.random.default_rng(3).normal(size=(9, FEATURES)).astype(np.float32)
     rows[4, 2] = np.nan
     answers = tf.saved_model.load(str(folder / "saved_model")).signatures["serving_default"](features=tf.constant(rows))
@@ -55,6 +57,9 @@ def main() -> None:
     save(root, "not_finite", right, lambda answer: answer + np.float32("nan"))
     save(root, "three_outputs", right, lambda answer: answer[:, :3])
     save(root, "increasing", right, lambda answer: tf.reverse(answer, [1]))
+    ones = tf.lookup.KeyValueTensorInitializer(tf.constant([0], tf.int64), tf.constant([1.0]))
+    table = tf.lookup.StaticHashTable(ones, 0.0)
+    save(root, "with_a_table", right, lambda answer: answer * table.lookup(tf.constant(0, tf.int64)), table)
     save(root, "above_one", right, lambda answer: answer + 1.0)
 
 

@@ -121,6 +121,18 @@ def test_wrong_requests_get_the_codes_of_tensorflow_serving(model, place, states
         assert code_of(channel, made) is expected, str(made)[:300]
 
 
+def test_a_network_that_cannot_be_frozen_answers_the_same_and_says_that_it_is_slow(
+    model, place, states, channel, until, model_server
+):
+    place(1)
+    place(2, "with_a_table")
+    until(lambda: states().get(2) == "AVAILABLE")
+    frozen, slow = (protos.get_array(call(channel, request(model, n)).outputs["at_least"]) for n in (1, 2))
+    assert np.allclose(frozen, slow, atol=1e-6)
+    counted = [line for line in model_server.metrics().splitlines() if "not_frozen_total{" in line and model in line]
+    assert counted == [f'wayfare_model_server_not_frozen_total{{model="{model}",reason="run"}} 1.0']
+
+
 def test_one_that_cannot_be_loaded_says_so_and_harms_no_other(installation, model, place, states, until, model_server):
     place(1)
     (installation.models / model / "2").mkdir()

@@ -8,7 +8,9 @@ import time
 import numpy as np
 import pytest
 
+from services.model_server import batching
 from services.model_server.batching import Batcher, Expired
+from wayfare.runtime.metrics import MODEL_BATCHES_SPLIT
 
 FOREVER = float("inf")
 
@@ -111,9 +113,11 @@ def test_a_call_whose_deadline_passed_while_it_waited_is_not_computed(held):
     assert sum(signature.sizes) == 2
 
 
-def test_one_bad_call_does_not_spoil_the_others(held):
+def test_one_bad_call_does_not_spoil_the_others_and_the_split_is_told(held, monkeypatch):
     signature, batcher, first = held
     signature.poison = 13.0
+    said, split = [], MODEL_BATCHES_SPLIT._value.get()
+    monkeypatch.setattr(batching.log, "warning", lambda what, **more: said.append(more["reason"]), raising=False)
     bad, fine = Caller(batcher, 13.0), Caller(batcher, 2.0)
     waiting(batcher, 2)
     signature.gate.set()
@@ -121,6 +125,29 @@ def test_one_bad_call_does_not_spoil_the_others(held):
         caller.join(10)
     assert isinstance(bad.error, ArithmeticError)
     assert fine.result.tolist() == [4.0]
+    assert said == ["ArithmeticError: poison"]
+    assert MODEL_BATCHES_SPLIT._value.get() == split + 1
+
+
+def test_the_reason_of_split_batches_is_logged_once(monkeypatch):
+    signature, said = Doubling(), []
+    signature.poison = 13.0
+    batcher = Batcher(signature, lanes=1, max_rows=8)
+    monkeypatch.setattr(batching.log, "warning", lambda what, **more: said.append(more["reason"]), raising=False)
+    for turn in range(1, 3):
+        signature.gate.clear()
+        callers = [Caller(batcher, 100.0)]
+        assert signature.began.acquire(timeout=10)
+        callers += [Caller(batcher, 13.0), Caller(batcher, 13.0)]
+        waiting(batcher, 2)
+        split = MODEL_BATCHES_SPLIT._value.get()
+        signature.gate.set()
+        for caller in callers:
+            caller.join(10)
+        while signature.began.acquire(blocking=False):
+            pass
+        assert MODEL_BATCHES_SPLIT._value.get() == split + 1, turn
+    assert said == ["ArithmeticError: poison"]
 
 
 def test_what_cannot_be_joined_is_computed_one_by_one(held):

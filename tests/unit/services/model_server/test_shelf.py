@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from services.model_server.shelf import AVAILABLE, END, Shelf
+from wayfare.runtime.metrics import MODEL_NOT_FROZEN
 
 RETRY = 30.0
 
@@ -25,7 +26,8 @@ class World:
         self.loads.append(text)
         if text == "bad":
             raise ValueError("not a graph")
-        return SimpleNamespace(signatures={}, text=text)
+        slow = SimpleNamespace(reason="run", __str__=lambda: text) if text == "slow" else None
+        return SimpleNamespace(signatures={"serving_default": SimpleNamespace(not_frozen=slow)}, text=text)
 
     def place(self, version: int, text: str = "good", model: str = "surge-sf") -> None:
         folder = self.root / model / str(version)
@@ -132,3 +134,13 @@ def test_old_ended_versions_are_forgotten_in_time(world):
         shutil.rmtree(world.root / "surge-sf" / str(version))
         world.shelf.scan()
     assert sorted(world.shelf.states("surge-sf")) == list(range(11, 31))
+
+
+def test_a_signature_that_stays_slow_is_counted_once_with_its_reason_and_serves(world):
+    world.place(1, "slow", model="surge-slow")
+    world.place(1, "good")
+    world.shelf.scan()
+    world.shelf.scan()
+    assert world.state(1, "surge-slow") == (AVAILABLE, "")
+    counted = [(s.labels, s.value) for m in MODEL_NOT_FROZEN.collect() for s in m.samples if s.name.endswith("_total")]
+    assert counted == [({"model": "surge-slow", "reason": "run"}, 1.0)]
