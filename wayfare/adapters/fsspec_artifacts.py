@@ -13,7 +13,6 @@ import contextlib
 import datetime as dt
 import hashlib
 import os
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +23,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from wayfare.adapters.file_artifact_folder import read_folder
+from wayfare.adapters.signed_pointers import SignedPointers
 from wayfare.domain.errors import ArtifactRefused, InvalidInput, StoreUnavailable
 from wayfare.domain.models.artifact import (
     MANIFEST,
@@ -37,16 +37,7 @@ from wayfare.domain.models.artifact import (
     read_manifest,
     version_of,
 )
-from wayfare.domain.models.signed import (
-    PointerKind,
-    Pointers,
-    Refusal,
-    Signer,
-    Trusted,
-    parse_object,
-    read_pointers,
-    signature_text,
-)
+from wayfare.domain.models.signed import Signer, Trusted, signature_text
 from wayfare.domain.times import format_rfc3339
 
 _STAMPS = ("size", "mtime", "ino", "created", "ETag", "LastModified")
@@ -68,23 +59,20 @@ def _reachable(what: str) -> Iterator[None]:
         raise StoreUnavailable(f"the artifact store failed on {what}: {type(error).__name__}: {error}") from error
 
 
-class ArtifactStore:
-    """`wayfare.domain.models.artifact.Artifacts` at an fsspec URL.
-
-    An instance remembers the highest serial that it has read of each pointer file and refuses an older one.
-    """
+class ArtifactStore(SignedPointers):
+    """`wayfare.domain.models.artifact.Artifacts` at an fsspec URL. An object store's addresses and keys come from the
+    environment that its clients share (for S3 `AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID`...); its bucket must be there."""
 
     def __init__(self, url: str, clock_ms: Callable[[], int] = _wall_ms) -> None:
+        super().__init__(clock_ms)
         with _reachable("opening the store"):
+            # What others write must be seen at the next look.
             self._fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
         self._root = str(root).rstrip("/")
         self._local = isinstance(self._fs, LocalFileSystem)
         if self._local:
             with contextlib.suppress(OSError):  # a new installation; what is wrong shows at the first read
                 os.mkdir(self._root)
-        self._clock_ms = clock_ms
-        self._seen: dict[tuple[PointerKind, str], int] = {}
-        self._lock = threading.Lock()
 
     def write(
         self,
@@ -122,8 +110,14 @@ class ArtifactStore:
 
     def _claim(self, model: str, day: dt.date) -> int:
         claims = f"{self._root}/{model}/{day:%Y%m%d}/.claims"
-        self._fs.makedirs(claims, exist_ok=True)
-        taken = {int(Path(name).name) for name in self._fs.ls(claims, detail=False) if Path(name).name.isdigit()}
+        self._check_there()
+        if self._local:
+            self._fs.makedirs(claims, exist_ok=True)
+        try:
+            listed = self._fs.ls(claims, detail=False)
+        except FileNotFoundError:  # an object store knows no empty folders
+            listed = []
+        taken = {int(Path(name).name) for name in listed if Path(name).name.isdigit()}
         for number in range(max(taken, default=0) + 1, MAX_PER_DAY + 1):
             try:
                 self._create(f"{claims}/{number}")
@@ -180,8 +174,12 @@ class ArtifactStore:
         return sorted(int(day) * 1000 + int(number) for day, number in pairs if day.isdigit() and number.isdigit())
 
     def _check_there(self) -> None:
+        """A store that is away holds nothing, and must not pass for an empty one."""
         if self._local and not os.path.isdir(self._root):
             raise StoreUnavailable(f"the folder of artifacts is not there, got {self._root}")
+        bucket = "" if self._local else self._root.partition("/")[0]
+        if bucket and not self._fs.exists(bucket):
+            raise StoreUnavailable(f"the bucket of artifacts is not there, got {bucket}")
 
     def models(self) -> list[str]:
         """Models that have releases, by name."""
@@ -189,32 +187,6 @@ class ArtifactStore:
             self._check_there()
             found = self._fs.glob(f"{self._root}/*/releases.json")
         return sorted(name.split("/")[-2] for name in found)
-
-    def releases(self, model: str, trusted: Trusted) -> dict[str, int]:
-        """What is wished for: label -> version."""
-        return dict(self._read("releases", model, trusted).versions)
-
-    def labels(self, model: str, trusted: Trusted) -> dict[str, int]:
-        """What is verified and served: label -> version."""
-        return dict(self._read("labels", model, trusted).versions)
-
-    def refusals(self, model: str, trusted: Trusted) -> dict[str, Refusal]:
-        """What is wished for and was refused, by label."""
-        return self._read("refusals", model, trusted).refused()
-
-    def write_releases(self, model: str, versions: Mapping[str, int], signer: Signer) -> None:
-        """Replace the wish."""
-        self._write("releases", model, versions, {}, signer)
-
-    def write_labels(self, model: str, versions: Mapping[str, int], signer: Signer) -> None:
-        """Replace the fact."""
-        self._write("labels", model, versions, {}, signer)
-
-    def write_refusals(self, model: str, refused: Mapping[str, Refusal], signer: Signer) -> None:
-        """Replace the list of refusals."""
-        versions = {label: refusal.version for label, refusal in refused.items()}
-        reasons = {label: f"{refusal.fingerprint} {refusal.why}" for label, refusal in refused.items()}
-        self._write("refusals", model, versions, reasons, signer)
 
     def fingerprint(self, model: str, version: int) -> str:
         """Changes whenever a file of the artifact, or the model's releases, is written; nothing is verified."""
@@ -226,38 +198,18 @@ class ArtifactStore:
         seen = [(name, *(str(info.get(key)) for key in _STAMPS)) for name, info in sorted(listed.items())]
         return hashlib.sha256(repr(seen).encode()).hexdigest()
 
-    def _read(self, kind: PointerKind, model: str, trusted: Trusted) -> Pointers:
-        check_model(model)
-        with _reachable(f"reading {kind} of {model}"):
+    def _read_file(self, name: str) -> bytes | None:
+        with _reachable(f"reading {name}"):
             try:
-                data = self._fs.cat_file(f"{self._root}/{model}/{kind}.json")
+                data: bytes = self._fs.cat_file(f"{self._root}/{name}")
             except FileNotFoundError:
                 self._check_there()
-                return Pointers(kind, model, {}, 0, "")
-        with self._lock:
-            pointers = read_pointers(data, kind, model, trusted, self._seen.get((kind, model), 0))
-            self._seen[kind, model] = pointers.serial
-        return pointers
+                return None
+        return data
 
-    def _write(
-        self,
-        kind: PointerKind,
-        model: str,
-        versions: Mapping[str, int],
-        reasons: Mapping[str, str],
-        signer: Signer,
-    ) -> None:
-        check_model(model)
-        now = self._clock_ms()
-        with _reachable(f"writing {kind} of {model}"):
-            path = f"{self._root}/{model}/{kind}.json"
-            try:
-                before = parse_object(self._fs.cat_file(path), kind, "signature")["payload"]["serial"]
-                previous = before if isinstance(before, int) else 0
-            except (FileNotFoundError, ArtifactRefused, KeyError, TypeError):
-                previous = 0
-            serial = max(now, self._seen.get((kind, model), 0) + 1, min(previous, now + 86_400_000) + 1)
-            data = Pointers(kind, model, versions, serial, format_rfc3339(now), reasons).to_bytes(signer)
+    def _replace_file(self, name: str, data: bytes) -> None:
+        path = f"{self._root}/{name}"
+        with _reachable(f"writing {name}"):
             if self._local:
                 draft = Path(self._root, ".staging", uuid.uuid4().hex)
                 _write_synced(draft, data)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wayfare.adapters.file_artifact_folder import read_folder
+from wayfare.adapters.signed_pointers import SignedPointers
 from wayfare.domain.errors import ArtifactRefused, StoreUnavailable
 from wayfare.domain.models.artifact import (
     MANIFEST,
@@ -21,20 +22,18 @@ from wayfare.domain.models.artifact import (
     read_manifest,
     version_of,
 )
-from wayfare.domain.models.signed import PointerKind, Pointers, Refusal, Signer, Trusted, read_pointers, signature_text
+from wayfare.domain.models.signed import Signer, Trusted, signature_text
 from wayfare.domain.times import format_rfc3339
 
 
-class MemoryArtifacts:
+class MemoryArtifacts(SignedPointers):
     """`files` holds every byte by path, for a test to alter; `broken = True` is an outage."""
 
     def __init__(self, now_ms: int = 1_795_000_000_000) -> None:
+        super().__init__(lambda: now_ms)
         self.files: dict[str, bytes] = {}
         self.broken = False
-        self._now_ms = now_ms
-        self._serial = 0
         self._claimed: dict[tuple[str, dt.date], int] = {}
-        self._seen: dict[tuple[str, str], int] = {}
 
     def write(
         self,
@@ -55,7 +54,7 @@ class MemoryArtifacts:
         entries = entries_of(contents)
         number = self._claimed[model, day] = self._claimed.get((model, day), 0) + 1
         version = version_of(day, number)
-        created = format_rfc3339(self._now_ms)
+        created = format_rfc3339(self._clock_ms())
         manifest = Manifest(model, version, created, entries, data_snapshot, code_commit, parameters, metrics)
         data = manifest.to_bytes()
         contents |= {MANIFEST: data, SIGNATURE: signature_text(data, signer)}
@@ -84,32 +83,6 @@ class MemoryArtifacts:
         self._answering()
         return sorted(name.split("/")[0] for name in self.files if name.endswith("/releases.json"))
 
-    def releases(self, model: str, trusted: Trusted) -> dict[str, int]:
-        """What is wished for: label -> version."""
-        return dict(self._read("releases", model, trusted).versions)
-
-    def labels(self, model: str, trusted: Trusted) -> dict[str, int]:
-        """What is verified and served: label -> version."""
-        return dict(self._read("labels", model, trusted).versions)
-
-    def refusals(self, model: str, trusted: Trusted) -> dict[str, Refusal]:
-        """What is wished for and was refused, by label."""
-        return self._read("refusals", model, trusted).refused()
-
-    def write_releases(self, model: str, versions: Mapping[str, int], signer: Signer) -> None:
-        """Replace the wish."""
-        self._write("releases", model, versions, {}, signer)
-
-    def write_labels(self, model: str, versions: Mapping[str, int], signer: Signer) -> None:
-        """Replace the fact."""
-        self._write("labels", model, versions, {}, signer)
-
-    def write_refusals(self, model: str, refused: Mapping[str, Refusal], signer: Signer) -> None:
-        """Replace the list of refusals."""
-        versions = {label: refusal.version for label, refusal in refused.items()}
-        reasons = {label: f"{refusal.fingerprint} {refusal.why}" for label, refusal in refused.items()}
-        self._write("refusals", model, versions, reasons, signer)
-
     def fingerprint(self, model: str, version: int) -> str:
         """Changes whenever a file of the artifact, or the model's releases, is written; nothing is verified."""
         self._answering()
@@ -117,27 +90,13 @@ class MemoryArtifacts:
         seen = [item for item in sorted(self.files.items()) if item[0].startswith(start) or item[0] == wish]
         return hashlib.sha256(repr(seen).encode()).hexdigest()
 
-    def _read(self, kind: PointerKind, model: str, trusted: Trusted) -> Pointers:
+    def _read_file(self, name: str) -> bytes | None:
         self._answering()
-        data = self.files.get(f"{check_model(model)}/{kind}.json")
-        if data is None:
-            return Pointers(kind, model, {}, 0, "")
-        pointers = read_pointers(data, kind, model, trusted, self._seen.get((kind, model), 0))
-        self._seen[kind, model] = pointers.serial
-        return pointers
+        return self.files.get(name)
 
-    def _write(
-        self,
-        kind: PointerKind,
-        model: str,
-        versions: Mapping[str, int],
-        reasons: Mapping[str, str],
-        signer: Signer,
-    ) -> None:
+    def _replace_file(self, name: str, data: bytes) -> None:
         self._answering()
-        self._serial += 1
-        pointers = Pointers(kind, check_model(model), versions, self._serial, format_rfc3339(self._now_ms), reasons)
-        self.files[f"{model}/{kind}.json"] = pointers.to_bytes(signer)
+        self.files[name] = data
 
     def _answering(self) -> None:
         if self.broken:
