@@ -27,8 +27,10 @@ SMALL = {
     "WAYFARE_HISTORY_TRIPS": "20000",
     "WAYFARE_TRAINING_ROWS": "3000",
     "WAYFARE_EPOCHS": "6",
+    "WAYFARE_STALE_AFTER_SECONDS": "10",
 }
-"""A model good enough to be served; how good a model is belongs to the tests of the pipeline."""
+"""A model good enough to be served; how good a model is belongs to the tests of the pipeline. And a window that ages
+while a journey waits."""
 
 DOWNTOWN = {"lat": 37.7793, "lon": -122.4193}
 FERRY_BUILDING = {"lat": 37.7955, "lon": -122.3937}
@@ -105,27 +107,26 @@ class City:
 
 @pytest.fixture(scope="session")
 def city(pytestconfig: pytest.Config) -> Iterator[City]:
-    """The installation, started once."""
+    """The installation, started once.
+
+    $WAYFARE_TEST_INSTALLATION names a state folder to keep: it is made there if need be and left running, for writing
+    journeys without waiting for history and training each time.
+    """
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
 
     def say(name: str, what: str) -> None:
         with capture.global_and_fixture_disabled():
             print(f"e2e: {name} {what[:150]}", flush=True)
 
-    stack = Stack(pathlib.Path(tempfile.mkdtemp(prefix="wayfare-e2e-")))
+    kept = os.environ.get("WAYFARE_TEST_INSTALLATION")
+    stack = Stack(pathlib.Path(kept or tempfile.mkdtemp(prefix="wayfare-e2e-")))
     with pytest.MonkeyPatch.context() as patch:
         for name, value in SMALL.items():
             patch.setenv(name, value)
         try:
-            stack.start(SERVER_NAMES, say)
-            write_cities(stack.layout.cities_file, [cities.load("sim")])
-            environment = {**os.environ, **stack.environment()}
-            prepare.history("sim", None, environment, say)
-            begins = clocks.start_of("sim", stack.layout.lake)
-            clocks.register(stack.layout.cities_file, "sim", begins, wall_ms(), 1.0)
-            addresses = stack.start(SERVICE_NAMES, say)
-            prepare.model("sim", environment, say)
-            stack.wait_ready(timeout_seconds=180.0)
+            if not kept or any(row.health != "ok" for row in stack.status()) or not stack.status():
+                build(stack, say)
+            addresses = stack.addresses()
             with (
                 httpx.Client(base_url=str(addresses.events_url), timeout=10.0) as events,
                 httpx.Client(base_url=str(addresses.pricing_url), timeout=10.0) as pricing,
@@ -136,5 +137,22 @@ def city(pytestconfig: pytest.Config) -> Iterator[City]:
                 started.until(started.map_is_there, 30, "the first surge map")
                 yield started
         finally:
-            stack.stop(say)
-    shutil.rmtree(stack.layout.state)
+            if not kept:
+                stack.stop(say)
+    if not kept:
+        shutil.rmtree(stack.layout.state)
+
+
+def build(stack: Stack, say: Callable[[str, str], None]) -> None:
+    """Servers, history, services, a trained and published model; all ready."""
+    new = not stack.layout.cities_file.exists()
+    stack.start(SERVER_NAMES, say)
+    environment = {**os.environ, **stack.environment()}
+    if new:
+        write_cities(stack.layout.cities_file, [cities.load("sim")])
+        prepare.history("sim", None, environment, say)
+        begins = clocks.start_of("sim", stack.layout.lake)
+        clocks.register(stack.layout.cities_file, "sim", begins, wall_ms(), 1.0)
+    stack.start(SERVICE_NAMES, say)
+    prepare.model("sim", environment, say)
+    stack.wait_ready(timeout_seconds=180.0)

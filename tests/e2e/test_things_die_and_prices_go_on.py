@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import uuid
 
-import httpx
 import pytest
 
 from local import supervise
 from local.demo import settle
 from local.demo.accounting import LogReader
+from tests.e2e.apps import Driver
 from wayfare.inventory import SERVICES
 
 pytestmark = pytest.mark.timeout(900)  # the first test waits for a whole installation, a training included
@@ -21,66 +20,23 @@ PATIENCE_SECONDS = 2.0
 """Quotes answer within the deadline; a loaded machine adds scheduling delays of its own."""
 
 
-def scattered(number: int) -> tuple[float, float]:
-    """A place of the city, another one for each number."""
-    return 37.74 + 0.04 * (number * 0.618 % 1), -122.47 + 0.06 * (number * 0.414 % 1)
-
-
-class Driver(threading.Thread):
-    """Sends pings until told to stop, each again until it is acknowledged; counts those that were."""
-
-    def __init__(self, city, sender: str) -> None:
-        super().__init__(daemon=True)
-        self.city, self.sender = city, sender
-        self.stop, self.acknowledged = threading.Event(), 0
-
-    def run(self) -> None:
-        headers = self.city.token("service", self.sender)
-        number = 0
-        while not self.stop.is_set():
-            number += 1
-            lat, lon = scattered(number)
-            one = {
-                "driver_id": f"{self.sender}-{number % 40}",
-                "t": self.city.now(),
-                "lat": lat,
-                "lon": lon,
-                "status": "available",
-            }
-            while True:
-                try:
-                    if (
-                        self.city.events.post("/v1/driver-pings", json={"pings": [one]}, headers=headers).status_code
-                        == 202
-                    ):
-                        self.acknowledged += 1
-                        break
-                except httpx.TransportError:
-                    pass
-                time.sleep(0.1)
-            time.sleep(0.05)
-
-
 def test_every_service_killed_comes_back_and_no_acknowledged_event_is_lost(city):
-    sender = f"s-{uuid.uuid4().hex[:12]}"
     reader = LogReader(city.stack.addresses().kafka_bootstrap)
     start, before = reader.ends(), dict(settle.processed(city.stack).rows)
-    driver = Driver(city, sender)
-    driver.start()
-    for service in SERVICES:
-        time.sleep(1.0)
-        city.kill(service.name)
-        city.until(
-            lambda service=service: next(r.health for r in city.stack.status() if r.name == service.name) == "ok",
-            60,
-            f"{service.name} back in health",
-        )
-        city.until(lambda: city.quote("r-1").status_code == 201, 30, f"quotes after {service.name} was killed")
-    driver.stop.set()
-    driver.join(30)
+    with Driver(city) as driver:
+        for service in SERVICES:
+            time.sleep(1.0)
+            city.kill(service.name)
+            city.until(
+                lambda service=service: next(r.health for r in city.stack.status() if r.name == service.name) == "ok",
+                60,
+                f"{service.name} back in health",
+            )
+            city.until(lambda: city.quote("r-1").status_code == 201, 30, f"quotes after {service.name} was killed")
+        driver.end()
     end = reader.ends()
     city.until(lambda: settle.processed(city.stack).reaches(end, start), 60, "everything recorded processed")
-    recorded = reader.read(start, end, sender)
+    recorded = reader.read(start, end, driver.sender)
     reader.close()
     counted = settle.processed(city.stack).rows["driver-pings"] - before.get("driver-pings", 0)
     others = recorded.foreign.get("driver-pings", 0) + recorded.repeated.get("driver-pings", 0)
