@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import re
+import tomllib
 
 import pytest
 
@@ -72,7 +73,7 @@ def test_a_service_that_uses_topics_says_that_it_talks_to_kafka(service):
 @pytest.mark.parametrize("service", PROCESSES, ids=lambda service: service.name)
 def test_every_service_serves_its_admin_port(service):
     sources = "\n".join(path.read_text() for path in folder_of(service).glob("*.py"))
-    assert re.search(r"serve_admin|gunicorn_runner|runtime\.web", sources), (
+    assert re.search(r"serve_admin|gunicorn_runner|runtime\.web|worker\.serve\(", sources), (
         f"{service.name} never serves health and metrics"
     )
 
@@ -83,3 +84,14 @@ def test_topics_in_the_code_of_a_service_are_those_of_the_table(service):
     sources = "\n".join(path.read_text() for path in folder_of(service).glob("*.py"))
     named = {name for name in names if f'"{name}"' in sources}
     assert named <= set(service.produces) | set(service.consumes)
+
+
+def test_every_service_is_named_in_the_import_contracts():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    by_name = {contract["name"]: contract for contract in contracts}
+    packages = {service.module.rsplit(".", 1)[0]: service.image for service in PROCESSES}
+    apart = by_name["services never import each other"]["modules"]
+    assert set(apart) == set(packages)
+    light = by_name["front ends import neither TensorFlow nor Spark"]["source_modules"]
+    wanted = {package for package, image in packages.items() if image in ("front", "stream")}
+    assert {name for name in light if name.startswith("services.")} == wanted
