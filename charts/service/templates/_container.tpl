@@ -43,11 +43,7 @@ One container. dict root, name, values (see `values.yaml`, from `image` on).
   resources:
     {{- toYaml $values.resources | nindent 4 }}
   securityContext:
-    allowPrivilegeEscalation: false
-    readOnlyRootFilesystem: true
-    runAsNonRoot: true
-    capabilities: {drop: [ALL]}
-    seccompProfile: {type: RuntimeDefault}
+    {{- include "service.restricted" $root | nindent 4 }}
   volumeMounts:
     {{- include "service.volumeMounts" . | nindent 4 }}
 {{- end }}
@@ -68,6 +64,9 @@ One container. dict root, name, values (see `values.yaml`, from `image` on).
 {{- with tpl (toString $value) $root }}
 - {name: {{ $name }}, value: {{ . | quote }}}
 {{- end }}
+{{- end }}
+{{- range $name, $path := $values.fieldEnv }}
+- {name: {{ $name }}, valueFrom: {fieldRef: {fieldPath: {{ $path }}}}}
 {{- end }}
 {{- range $name, $from := $values.secretEnv }}
 {{ include "service.secretEnv" (dict "name" $name "secret" $from.secret "key" $from.key) }}
@@ -127,4 +126,13 @@ One container. dict root, name, values (see `values.yaml`, from `image` on).
 {{- range $volume, $mount := include "service.secretMounts" . | fromJson }}
 - {name: {{ $volume }}, mountPath: {{ $mount.path }}, readOnly: true}
 {{- end }}
+{{- end }}
+
+{{/* Of every container: what the Pod Security standard calls restricted, and a root that cannot be written. */}}
+{{- define "service.restricted" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+capabilities: {drop: [ALL]}
+seccompProfile: {type: RuntimeDefault}
 {{- end }}

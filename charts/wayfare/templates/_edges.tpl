@@ -2,7 +2,7 @@
 [{{ range $at, $port := . }}{{ if $at }}, {{ end }}{protocol: TCP, port: {{ int $port }}}{{ end }}]
 {{- end }}
 
-{{/* The installed services as JSON: name -> {talksTo, keys, ports, public, metricsPorts}, sidecars included. */}}
+{{/* The installed services as JSON: name -> {talksTo, keys, ports, public, adminPorts, metricsPorts}, sidecars included. */}}
 {{- define "wayfare.services" -}}
 {{- $found := dict -}}
 {{- range $name, $values := .Values -}}
@@ -14,15 +14,17 @@
 {{- $talks := $main.talksTo | default list -}}
 {{- $keys := $main.keys | default list -}}
 {{- $scraped := list -}}
+{{- $admin := list -}}
 {{- range $container := concat (list $main) (values $values.sidecars) -}}
 {{- $talks = concat $talks ($container.talksTo | default list) -}}
 {{- $keys = concat $keys ($container.keys | default list) -}}
 {{- range $port, $number := $container.ports -}}
+{{- if hasPrefix "admin" $port -}}{{- $admin = append $admin (int $number) -}}{{- end -}}
 {{- if or (hasPrefix "admin" $port) (eq $port (dig "metrics" "port" "" $container)) -}}{{- $scraped = append $scraped (int $number) -}}{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- $public := ternary (get $main.ports "http") 0 (hasKey $main.ports "http") -}}
-{{- $_ := set $found $name (dict "talksTo" (uniq $talks) "keys" (uniq $keys) "ports" $main.ports "public" $public "metricsPorts" (uniq $scraped | sortAlpha)) -}}
+{{- $_ := set $found $name (dict "talksTo" (uniq $talks) "keys" (uniq $keys) "ports" $main.ports "public" $public "adminPorts" $admin "metricsPorts" (uniq $scraped | sortAlpha)) -}}
 {{- end -}}
 {{- end -}}
 {{ toJson $found }}
@@ -39,7 +41,7 @@
 {{- $_ := set $callers "stores-prepare" (dict "talksTo" .Values.storesPrepare.container.talksTo) -}}
 {{- end -}}
 {{- $training := dict "talksTo" (uniq (concat .Values.training.container.talksTo .Values.training.publisher.talksTo)) -}}
-{{- if .Values.training.enabled -}}{{- $_ := set $callers "training" $training -}}{{- end -}}
+{{- if and .Values.training.enabled .Values.training.cities -}}{{- $_ := set $callers "training" $training -}}{{- end -}}
 {{- if .Values.bootstrap.enabled -}}{{- $_ := set $callers "bootstrap" $training -}}{{- end -}}
 {{- $edges := list -}}
 {{- range $from, $caller := $callers -}}
@@ -58,9 +60,21 @@
 {{- $edges = append $edges (dict "from" $from "to" "jwks" "ports" $policy.jwks.ports "peers" $policy.jwks.to "inside" false) -}}
 {{- end -}}
 {{- end -}}
-{{- range $from := list "training" "bootstrap" -}}
-{{- if and (hasKey $callers $from) (eq $root.Values.training.mode "spark-submit") -}}
-{{- $edges = append $edges (dict "from" $from "to" "kubernetes" "ports" $policy.kubernetes.ports "peers" $policy.kubernetes.to "inside" false) -}}
+{{- if and (hasKey $callers "training") (ne $root.Values.training.mode "local") -}}
+{{- $driver := dict "podSelector" (dict "matchLabels" (dict "app.kubernetes.io/instance" $root.Release.Name "app.kubernetes.io/name" "training")) -}}
+{{- $executor := dict "podSelector" (dict "matchLabels" (dict "app.kubernetes.io/instance" $root.Release.Name "app.kubernetes.io/name" "training-executor")) -}}
+{{- $edges = concat $edges (list
+  (dict "from" "training" "to" "kubernetes" "ports" $policy.kubernetes.ports "peers" $policy.kubernetes.to "inside" false)
+  (dict "from" "training-executor" "to" "training" "ports" (list 7078 7079) "peers" (list $driver) "inside" true)
+  (dict "from" "training" "to" "training-executor" "ports" (list 7079) "peers" (list $executor) "inside" true)
+  (dict "from" "training-executor" "to" "training-executor" "ports" (list 7079) "peers" (list $executor) "inside" true)) -}}
+{{- end -}}
+{{- if .Values.tests.enabled -}}
+{{- range $to, $called := $services -}}
+{{- $peer := dict "podSelector" (dict "matchLabels" (dict "app.kubernetes.io/instance" $root.Release.Name "app.kubernetes.io/name" $to)) -}}
+{{- $ports := $called.adminPorts -}}
+{{- if $called.public -}}{{- $ports = append $ports $called.public -}}{{- end -}}
+{{- $edges = append $edges (dict "from" "helm-test" "to" $to "ports" $ports "peers" (list $peer) "inside" true) -}}
 {{- end -}}
 {{- end -}}
 {{ toJson $edges }}

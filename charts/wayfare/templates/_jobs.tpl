@@ -44,13 +44,15 @@ spec:
     {{- include "service.volumes" (dict "root" $root "fullname" $root.Release.Name "containers" $containers) | nindent 4 }}
 {{- end }}
 
-{{/* The step that trains a city, by `training.mode`, as JSON. dict root, city. */}}
+{{/* The step that trains a city, as JSON. dict root, city, mode. */}}
 {{- define "wayfare.training.step" -}}
-{{- $training := .root.Values.training -}}
-{{- $values := deepCopy $training.container -}}
-{{- if eq $training.mode "spark-submit" -}}
-{{- $_ := set $values "args" (include "wayfare.spark.submit" . | fromJsonArray) -}}
-{{- $_ := set $values "secretEnv" ($values.secretEnv | default dict) -}}
+{{- $values := deepCopy .root.Values.training.container -}}
+{{- if eq .mode "spark-submit" -}}
+{{- $_ := set $values "args" (include "wayfare.spark.submit" . | fromYamlArray) -}}
+{{- $_ := set $values "fieldEnv" (dict "POD_NAME" "metadata.name" "SPARK_DRIVER_BIND_ADDRESS" "status.podIP") -}}
+{{- $_ := set $values "configPath" "/etc/spark" -}}
+{{- $_ := set $values "configFiles" (dict "executor.yaml" (include "wayfare.spark.executor" .root)) -}}
+{{- $_ := set $values "ports" (dict "driver" 7078 "blocks" 7079) -}}
 {{- else -}}
 {{- $_ := set $values "args" (list "python" "-m" "pipelines.surge.main" .city) -}}
 {{- end -}}
@@ -64,11 +66,16 @@ spec:
 {{ toJson (dict "name" "publish" "values" $values) }}
 {{- end }}
 
-{{/* Steps of one run of training as JSON. dict root, city. */}}
+{{/* Steps of one run of training as JSON. dict root, city, mode. */}}
 {{- define "wayfare.training.steps" -}}
 {{- $steps := list (include "wayfare.training.step" . | fromJson) -}}
 {{- if .root.Values.training.publish -}}
 {{- $steps = append $steps (include "wayfare.publish.step" . | fromJson) -}}
 {{- end -}}
 {{ toJson $steps }}
+{{- end }}
+
+{{/* The whole name of a CronJob leaves room for what its Jobs append. dict root, city, what. */}}
+{{- define "wayfare.training.name" -}}
+{{ printf "%s-%s-%s" .root.Release.Name .what .city | trunc 52 | trimSuffix "-" }}
 {{- end }}
