@@ -27,6 +27,9 @@ docs: setup ## write the generated reference pages and the picture
 bench: setup ## measure against peers: one table and bench/results.json
 	$(PY) -m bench $(ARGS)
 
+bench-compare: setup ## the results of `make bench` against an earlier run's: ARGS=release/results.json
+	$(PY) -m bench.compare $(ARGS)
+
 lock: setup ## resolve the dependencies anew and write locks/*.txt; one package: ARGS="--upgrade-package numpy"
 	local/lock.sh $(ARGS)
 
@@ -77,11 +80,14 @@ publish-images: ## push the images: REGISTRY=host/path TAG=version
 publish-chart: tools ## package, sign and push the chart: REGISTRY=host/path VERSION=semver
 	charts/publish.sh
 
+preview: setup tools ## a change in a namespace of its own: ARGS=up, smoke or down; NAMESPACE= REGISTRY= TAG=
+	jenkins/preview.sh $(ARGS)
+
 deploy: ## install or upgrade: ENVIRONMENT=staging NAMESPACE=wayfare REGISTRY=host/path TAG=version
 	charts/deploy.sh
 
 smoke: setup ## a quote and a ping through a running installation: PRICING_URL= EVENTS_URL= TOKEN_FILE=
 	tests/deploy/smoke.sh
 
-.PHONY: help demo test check fmt docs bench lock setup tools images pin-images scan audit charts test-images test-compose \
-	test-jenkins cluster cluster-down test-cluster publish-images publish-chart deploy smoke
+.PHONY: help demo test check fmt docs bench bench-compare lock setup tools images pin-images scan audit charts test-images test-compose \
+	test-jenkins cluster cluster-down test-cluster publish-images publish-chart preview deploy smoke

@@ -1,5 +1,21 @@
 package jenkins
 
+/** `name(argument: value)` as the value of an argument. */
+class Symbol {
+
+    final String name
+    final Map<String, Object> arguments
+
+    Symbol(String name, List<?> given) {
+        this.name = name
+        arguments = Known.SYMBOLS[name].arguments(name, given)
+    }
+
+    @Override
+    String toString() { return "$name$arguments" }
+
+}
+
 /**
  * Every step, option, trigger and other symbol that the Jenkinsfile may use, and the plugin that brings it.
  * What is not listed is refused: adding a step means adding its row here and its plugin to plugins.txt.
@@ -19,13 +35,11 @@ class Known {
     static final Map<String, Known> STEPS = [
         sh: new Known(plugin: 'workflow-durable-task-step', sole: 'script', named: ['script', 'label'], required: ['script'], agent: true),
         echo: new Known(plugin: 'workflow-basic-steps', sole: 'message', required: ['message']),
-        error: new Known(plugin: 'workflow-basic-steps', sole: 'message', required: ['message']),
         unstable: new Known(plugin: 'workflow-basic-steps', sole: 'message', required: ['message']),
         fileExists: new Known(plugin: 'workflow-basic-steps', sole: 'file', required: ['file'], agent: true),
         catchError: new Known(plugin: 'workflow-basic-steps', named: ['buildResult', 'stageResult', 'message'], block: true),
         timeout: new Known(plugin: 'workflow-basic-steps', sole: 'time', named: ['time', 'unit'], required: ['time'], block: true),
         retry: new Known(plugin: 'workflow-basic-steps', sole: 'count', required: ['count'], block: true),
-        withEnv: new Known(plugin: 'workflow-basic-steps', sole: 'overrides', required: ['overrides'], block: true),
         withCredentials: new Known(plugin: 'credentials-binding', sole: 'bindings', required: ['bindings'], block: true),
         script: new Known(plugin: 'pipeline-model-definition', block: true),
         input: new Known(plugin: 'pipeline-input-step', sole: 'message', named: ['message', 'id', 'ok', 'submitter'], required: ['message', 'submitter']),

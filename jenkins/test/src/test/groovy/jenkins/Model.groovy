@@ -52,7 +52,7 @@ class Rows extends Section {
     }
 
     def methodMissing(String name, arguments) {
-        if (Known.SYMBOLS[name]) { return [symbol: name] + Known.SYMBOLS[name].arguments(name, arguments as List) }
+        if (Known.SYMBOLS[name]) { return new Symbol(name, arguments as List) }
         if (!table[name]) { throw new Refused("$where: unknown '$name'; known are ${table.keySet().sort()}") }
         Map row = table[name].arguments(name, arguments as List)
         all << [kind: name] + row

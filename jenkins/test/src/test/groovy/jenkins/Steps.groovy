@@ -12,7 +12,7 @@ class Steps {
     }
 
     Object call(String name, List given) {
-        if (Known.SYMBOLS[name]) { return [symbol: name] + Known.SYMBOLS[name].arguments(name, given) }
+        if (Known.SYMBOLS[name]) { return new Symbol(name, given) }
         Known known = Known.STEPS[name]
         if (!known) { throw new Refused("unknown step '$name'") }
         Map<String, Object> arguments = known.arguments(name, given)
@@ -20,14 +20,12 @@ class Steps {
         Event event = run.record(name, arguments)
         switch (name) {
             case 'sh': return sh(event)
-            case 'error': throw new StepFailed(arguments.message.toString())
             case 'unstable': run.worsen('UNSTABLE'); run.worsenStage('UNSTABLE'); return null
             case 'fileExists': return arguments.file in run.build.files
             case 'timeout': return run.timed(arguments, block)
             case 'retry': return retry(arguments.count as int, block)
             case 'catchError': return catchError(arguments, block)
-            case 'withCredentials': return withCredentials((List<Map>) arguments.bindings, block)
-            case 'withEnv': return withEnv((List) arguments.overrides, block)
+            case 'withCredentials': return withCredentials((List<Symbol>) arguments.bindings, block)
             case 'input': return input(event)
             case 'copyArtifacts': return copyArtifacts(arguments)
             default: return block ? block() : null
@@ -64,19 +62,15 @@ class Steps {
         return null
     }
 
-    private Object withCredentials(List<Map> bindings, Closure block) {
+    private Object withCredentials(List<Symbol> bindings, Closure block) {
         Map<String, String> layer = [:]
-        bindings.each {
+        bindings*.arguments.each {
             if (!(it.credentialsId in run.build.credentials)) {
                 throw new Refused("credential '${it.credentialsId}' is not declared in casc.yaml, which has ${run.build.credentials.sort()}")
             }
             layer[(String) it.variable] = "secret of ${it.credentialsId}".toString()
         }
         return run.environment.layered(layer, block)
-    }
-
-    private Object withEnv(List overrides, Closure block) {
-        return run.environment.layered(overrides.collectEntries { it.toString().split('=', 2) as List }, block)
     }
 
     private Object input(Event event) {
