@@ -41,6 +41,10 @@ def all_servers(host_port: str, tls: Tls | None) -> Callable[[], Sequence[Predic
     return servers
 
 
+def _here(host_port: str | None, tls: Tls | None) -> Predictor | None:
+    return None if host_port is None else GrpcPredictor(host_port, tls)
+
+
 def publish(settings: PublisherSettings, stop: threading.Event) -> None:
     """Look until `stop` is set."""
     signer = Signer(settings.publisher_key_file)
@@ -51,6 +55,7 @@ def publish(settings: PublisherSettings, stop: threading.Event) -> None:
         ArtifactStore(settings.artifact_store),
         Shelf(settings.models_dir),
         all_servers(settings.model_server, tls),
+        _here(settings.model_server_here, tls),
         trusted_keys(settings.trusted_keys_dir),
         signer,
         keep_ms=round(settings.keep_seconds * 1000),

@@ -19,6 +19,11 @@ class PublisherSettings(ProcessSettings):
         description="host:port of the model servers; when the name has several addresses, all must serve a version "
         "before a label moves to it."
     )
+    model_server_here: str | None = Field(
+        None,
+        description="host:port of the model server that shares models_dir with this publisher, when there are several: "
+        "this process is ready only while that one serves every labelled version.",
+    )
     model_server_ca_file: pathlib.Path | None = Field(
         None, description="Certificate authority of the model server; set to use TLS. Off only for loopback."
     )

@@ -2,6 +2,9 @@
 
 Every step is safe to repeat, and a process killed between any two of them finds at its next start either the old state
 or the new one. A label moves last, so it never points to a version that was not checked where it is served.
+
+Several publishers may look at one store, each beside a model server of its own with a folder of its own. Each asks every
+server before it moves a label, so it does not matter which one moves it; what one has refused, the others leave refused.
 """
 
 from __future__ import annotations
@@ -43,13 +46,18 @@ class Model:
 
 
 class Publisher:
-    """Call `look(now_ms)` about every second. servers: gives a predictor for each address of the model servers."""
+    """Call `look(now_ms)` about every second.
+
+    servers: gives a predictor for each address of the model servers. here: the one that serves this publisher's folder,
+    when there are several.
+    """
 
     def __init__(
         self,
         store: Artifacts,
         shelf: Shelf,
         servers: Callable[[], Sequence[Predictor]],
+        here: Predictor | None,
         trusted: Trusted,
         signer: Signer,
         *,
@@ -58,7 +66,7 @@ class Publisher:
         predict_s: float,
         tolerance: float,
     ) -> None:
-        self._store, self._shelf, self._servers = store, shelf, servers
+        self._store, self._shelf, self._servers, self._here = store, shelf, servers, here
         self._trusted, self._signer = trusted, signer
         self._keep_ms, self._load_ms, self._predict_s, self._tolerance = keep_ms, load_ms, predict_s, tolerance
         self._models: dict[str, Model] = {}
@@ -76,6 +84,8 @@ class Publisher:
             if usable(self._shelf):
                 for name in self._store.models():
                     self._look_safely(name, problems, now_ms)
+                if self._here is not None and not any(model.labels for model in self._models.values()):
+                    problems["labels"] = "no version has been published yet"
                 if not len(self._trusted):
                     problems["keys"] = "there is no trusted key, so nothing can be verified"
             else:
@@ -93,6 +103,8 @@ class Publisher:
         model = self._models.setdefault(name, Model())
         try:
             self._look_at(name, model, now_ms)
+            if missing := self._missing_here(name, model):
+                problems[name] = f"{name}: the model server here does not serve {missing} yet"
         except (StoreUnavailable, ModelUnavailable, OSError) as error:
             problems[name] = f"{name}: {error}"
         except InvalidInput as error:
@@ -224,9 +236,12 @@ class Publisher:
     def _bring_back(self, name: str, model: Model, version: int, now_ms: int) -> None:
         """Place what a label already names, when this machine has not got it: it was checked before it was labelled."""
         if version in model.placed_at_ms and version in self._shelf.placed(name):
+            model.refused.pop(version, None)
             return
         fingerprint = self._fingerprint(name, version)
-        if model.refused.get(version, ("",))[0] == fingerprint:
+        refused_at, why = model.refused.get(version, ("", ""))
+        # That a server was slow to load it says nothing of the artifact, and others have seen it served since.
+        if refused_at == fingerprint and not why.startswith("load:"):
             return
         try:
             self._place(self._store.open(name, version, self._trusted), model, now_ms)
@@ -249,6 +264,13 @@ class Publisher:
             raise
         check_answers(golden, np.concatenate(parts), self._tolerance)
 
+    def _missing_here(self, name: str, model: Model) -> str:
+        """The labelled versions that the model server beside this publisher cannot answer with; empty when none."""
+        if self._here is None or not model.labels:
+            return ""
+        states = self._here.states(name, self._predict_s)
+        return ", ".join(str(v) for v in sorted(set(model.labels.values())) if states.get(v) != "AVAILABLE")
+
     def _retire(self, name: str, model: Model, needed: set[int], now_ms: int) -> None:
         before = self._shelf.read_state(name)
         since, over = retire(self._shelf.placed(name), needed, before, now_ms, self._keep_ms)
@@ -264,16 +286,24 @@ class Publisher:
         model.refused = {
             v: why for v, why in model.refused.items() if v in {*wish.values(), *(model.labels or {}).values()}
         }
+        try:
+            before = self._store.refusals(name, self._trusted)
+        except ArtifactRefused:
+            before = {}
+            self._store.write_refusals(name, before, self._signer)
+        served = model.labels or {}
         told = {
+            label: refusal
+            for label, refusal in before.items()
+            if served.get(label) != wish.get(label) == refusal.version
+            and refusal.fingerprint == self._fingerprint(name, refusal.version)
+        }
+        told |= {
             label: Refusal(v, model.refused[v][1][:300], model.refused[v][0])
             for label, v in wish.items()
             if v in model.refused
         }
-        try:
-            same = self._store.refusals(name, self._trusted) == told
-        except ArtifactRefused:
-            same = False
-        if not same:
+        if told != before:
             self._store.write_refusals(name, told, self._signer)
 
     def _complain(self, name: str, model: Model, what: str, error: ArtifactRefused) -> None:

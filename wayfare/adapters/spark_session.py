@@ -1,7 +1,7 @@
 """Spark on this machine with Hive's catalogue in embedded Derby, everything it writes under the state folder.
 
-Derby serves one process at a time, so the session holds a file lock. On a cluster the same code runs under
-spark-submit, whose configuration wins over these defaults.
+Derby serves one process at a time, so the session holds a file lock. Under spark-submit what it was told (master, where
+executors find the driver, their image) wins over these defaults: `WAYFARE_SPARK_*` then says nothing.
 """
 
 from __future__ import annotations
@@ -60,30 +60,49 @@ def _start(home: pathlib.Path, application: str, cores: int, driver_memory: str)
         f"-Dlog4j2.configurationFile={quiet.as_uri()} -Dderby.system.home={home} "
         f"-Dderby.stream.error.file={home / 'derby.log'} -Djava.io.tmpdir={_folder(home / 'tmp')} -XX:+UseSerialGC"
     )
-    # Workers must run this interpreter, and bind where nobody else can reach them.
-    os.environ |= {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1", "PYTHONPATH": _python_path()}
+    # Workers must run this interpreter.
+    os.environ |= {"PYSPARK_PYTHON": sys.executable, "PYTHONPATH": _python_path()}
     settings = {
-        "spark.ui.enabled": "false",
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.memory": driver_memory,
-        "spark.driver.extraJavaOptions": java,
-        "spark.local.dir": str(_folder(home / "tmp")),
+        "spark.app.name": application,
         "spark.log.level": "ERROR",
         "spark.sql.warehouse.dir": str(home / "warehouse"),
         "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={home / 'metastore_db'};create=true",
         "spark.hadoop.hive.metastore.schema.verification": "false",
         "spark.hadoop.datanucleus.schema.autoCreateAll": "true",
         "spark.sql.session.timeZone": "UTC",
-        "spark.sql.shuffle.partitions": str(2 * cores),
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "4000",
         "spark.ui.showConsoleProgress": "true" if sys.stderr.isatty() else "false",
     }
-    builder = SparkSession.builder.master(f"local[{cores}]").appName(application).enableHiveSupport()
+    given = _submitted()
+    if given is None:
+        # Nobody else can reach what listens on loopback.
+        os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+        settings |= {
+            "spark.master": f"local[{cores}]",
+            "spark.ui.enabled": "false",
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.driver.memory": driver_memory,
+            "spark.driver.extraJavaOptions": java,
+            "spark.local.dir": str(_folder(home / "tmp")),
+            "spark.sql.shuffle.partitions": str(2 * cores),
+        }
+    builder = SparkSession.builder.enableHiveSupport()
     for name, value in settings.items():
-        builder = builder.config(name, value)
+        if given is None or name not in given:
+            builder = builder.config(name, value)
     return builder.getOrCreate()
+
+
+def _submitted() -> dict[str, str] | None:
+    """The configuration that spark-submit was given; None when it did not start this process."""
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:
+        return None
+    from pyspark import SparkConf, SparkContext
+
+    SparkContext._ensure_initialized()
+    return dict(SparkConf().getAll())
 
 
 def _stop(session: Any) -> None:

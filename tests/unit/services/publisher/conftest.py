@@ -55,6 +55,7 @@ class World:
         self.store = MemoryArtifacts()
         self.models = tmp_path / "models"
         self.servers = [FolderServer(self.models)]
+        self.here: FolderServer | None = None
         self.now = 0
         self.publisher = self.new_publisher()
 
@@ -64,6 +65,7 @@ class World:
             self.store,
             self.shelf,
             lambda: self.servers,
+            self.here,
             self.trusted,
             self.signer,
             keep_ms=10 * MINUTE,
