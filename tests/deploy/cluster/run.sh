@@ -27,6 +27,7 @@ step "tools"
 tools=$(local/tools/build.sh helm helm4)
 export HELM=$tools/helm HELM4=$tools/helm4
 export WAYFARE_TEST_CLUSTER=1
+"$HELM" dependency build charts/wayfare >/dev/null
 
 if [ -n "${KUBECONFIG:-}" ]; then
   command -v kubectl >/dev/null || fail "kubectl is needed to use the cluster of KUBECONFIG, and it is not on the PATH"

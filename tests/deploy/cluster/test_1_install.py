@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.deploy.cluster.installation import RELEASE, ROOT, STORES, Installation
+from tests.deploy.cluster.installation import CHART, RELEASE, ROOT, STORES, Installation
 from tests.deploy.cluster.kube import run, until
 from wayfare.inventory import SERVICES
 
@@ -17,6 +17,7 @@ FRONT_ENDS = ("events-api", "pricing-api", "model-server")
 
 def test_the_data_stores_come_up(installation: Installation):
     installation.make_namespace()
+    installation.make_keys()
     began = time.monotonic()
     installation.run_helm(
         "install", STORES, str(ROOT / "charts/datastores"), *installation.stores_values(), "--wait", "--timeout", "10m"
@@ -25,10 +26,10 @@ def test_the_data_stores_come_up(installation: Installation):
 
 
 def test_helm_install_waits_until_everything_is_ready(installation: Installation):
-    installation.make_keys()
     began = time.monotonic()
-    chart = str(ROOT / "charts/wayfare")
-    installation.run_helm("install", RELEASE, chart, *installation.values(), "--wait", "--timeout", "25m", seconds=1600)
+    installation.run_helm(
+        "install", RELEASE, str(CHART), *installation.values(), "--wait", "--timeout", "25m", seconds=1600
+    )
     installation.state["installed_at"] = began
     installation.report.add("`helm install --wait`", time.monotonic() - began, "s")
     for service in FRONT_ENDS:

@@ -14,7 +14,7 @@ TARGETS = {
     "kafka": ("kafka", 9092),
     "redis": ("redis", 6379),
     "cassandra": ("cassandra", 9042),
-    "artifacts": ("object-store", 7070),
+    "artifacts": ("s3", 7070),
     "events_api": (f"{RELEASE}-events-api", 80),
     "pricing_api": (f"{RELEASE}-pricing-api", 80),
     "model_server": (f"{RELEASE}-model-server", 8500),

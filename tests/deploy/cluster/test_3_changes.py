@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.deploy.cluster.installation import RELEASE, Installation
+from tests.deploy.cluster.installation import CHART, RELEASE, Installation
 from tests.deploy.cluster.kube import until
 
 pytestmark = pytest.mark.timeout(900)
@@ -85,7 +85,7 @@ def test_a_release_that_never_becomes_ready_harms_no_request_and_is_rolled_back(
         done = installation.run_helm(
             "upgrade",
             RELEASE,
-            "charts/wayfare",
+            str(CHART),
             *installation.values(),
             *broken,
             "--wait",

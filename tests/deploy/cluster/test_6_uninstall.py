@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.deploy.cluster.installation import RELEASE, STORES, Installation
+from tests.deploy.cluster.installation import CHART, RELEASE, STORES, Installation
 from tests.deploy.cluster.kube import run, until
 
 pytestmark = pytest.mark.timeout(1200)
@@ -66,14 +66,12 @@ def test_uninstalling_leaves_nothing_behind(installation: Installation):
 def test_helm_4_installs_the_same_chart_on_the_lake_that_stayed(installation: Installation):
     lake = f"{RELEASE}-lake"
     before = installation.kube.json("get", "persistentvolumeclaim", lake)["metadata"]["uid"]
-    rendered = installation.run_helm(
-        "template", RELEASE, "charts/wayfare", *installation.values(), helm=installation.helm4
-    )
+    rendered = installation.run_helm("template", RELEASE, str(CHART), *installation.values(), helm=installation.helm4)
     assert f"{RELEASE}-pricing-api" in rendered
     took = time.monotonic()
     # Without servers nothing becomes ready, so nothing is waited for: what is tried is that Helm 4 makes and unmakes it all.
     options = [*installation.values(), "--set", "bootstrap.enabled=false,storesPrepare.enabled=false"]
-    installation.run_helm("install", RELEASE, "charts/wayfare", *options, helm=installation.helm4)
+    installation.run_helm("install", RELEASE, str(CHART), *options, helm=installation.helm4)
     assert installation.kube.json("get", "persistentvolumeclaim", lake)["metadata"]["uid"] == before
     installation.run_helm("uninstall", RELEASE, "--wait", "--timeout", "5m", helm=installation.helm4)
     installation.report.add("install and uninstall by Helm 4", time.monotonic() - took, "s")
