@@ -31,21 +31,23 @@ if [ -f docker/pinned.env ]; then
   # shellcheck disable=SC1091
   . docker/pinned.env
 fi
-PYTHON_IMAGE=${PYTHON_IMAGE:-$(sed -n 's/^ARG PYTHON_IMAGE=//p' docker/base/Dockerfile)}
+PYTHON_IMAGE=${PYTHON_IMAGE:-$(sed -n 's/^ARG PYTHON_IMAGE=//p' docker/base/build.Dockerfile)}
 if ! "$ENGINE" image inspect "$PYTHON_IMAGE" >/dev/null 2>&1 && ! "$ENGINE" pull -q "$PYTHON_IMAGE" >/dev/null 2>&1; then
   say "$PYTHON_IMAGE is neither here nor to be pulled: a stand-in is made"
   docker/base/stand-in.sh
 fi
 
 # Installers in a build must trust the package index as this machine does; its files are lent for the build, not copied.
+# Not lent to what images stand on: an engine leaves an empty file where it mounted one.
 lent=()
 for file in /etc/ssl/certs/ca-certificates.crt /etc/pip.conf; do
   [ "$ENGINE" = docker ] || [ ! -f "$file" ] || lent+=(--volume "$file:$file:ro")
 done
 case $ENGINE in
-  podman) options+=(--pull=never --network=host --layers --timestamp "$LAYER_TIME" --format docker "${lent[@]}") ;;
+  podman) options+=(--pull=never --network=host --layers --timestamp "$LAYER_TIME" --format docker) ;;
   docker) options+=(--provenance=false --output "type=docker,rewrite-timestamp=true") ;;
 esac
+options+=(--build-arg "SOURCE_DATE_EPOCH=$LAYER_TIME")
 
 # $1 image, then arguments of the build.
 build() {
@@ -60,16 +62,18 @@ trap 'rm -f "$log"' EXIT
 steps=$(cat docker/steps/harden.sh docker/steps/java.sh | sha256sum | cut -c1-16)
 bases=(tools project runtime)
 [[ " ${kinds[*]} " != *" spark "* && " ${kinds[*]} " != *" trainer "* ]] || bases+=(jvm)
-arguments=()
+made=(--build-arg "PYTHON_IMAGE=$PYTHON_IMAGE")
 for base in "${bases[@]}"; do
   image=localhost/wayfare/$base:$TAG
-  build "$image" --file docker/base/Dockerfile --target "$base" --build-arg "PYTHON_IMAGE=$PYTHON_IMAGE" \
-    --build-arg "STEPS=$steps" --build-arg "SOURCE_DATE_EPOCH=$LAYER_TIME"
-  arguments+=(--build-arg "$(tr '[:lower:]' '[:upper:]' <<<"$base")_IMAGE=$image")
+  case $base in
+    tools | project) build "$image" "${lent[@]}" --file docker/base/build.Dockerfile --target "$base" "${made[@]}" ;;
+    *) build "$image" --file docker/base/runtime.Dockerfile --target "$base" "${made[@]}" --build-arg "STEPS=$steps" ;;
+  esac
+  made+=(--build-arg "$(tr '[:lower:]' '[:upper:]' <<<"$base")_IMAGE=$image")
 done
 
 for kind in "${kinds[@]}"; do
-  build "$(image_name "$kind")" --file "docker/$kind.Dockerfile" "${arguments[@]}" --build-arg "SOURCE_DATE_EPOCH=$LAYER_TIME" \
+  build "$(image_name "$kind")" "${lent[@]}" --file "docker/$kind.Dockerfile" "${made[@]}" \
     --label "org.opencontainers.image.title=wayfare/$kind" \
     --label "org.opencontainers.image.version=$TAG" \
     --label "org.opencontainers.image.revision=$(revision)" \

@@ -10,7 +10,7 @@ engine
 
 # NAME=image:tag of every default in the Dockerfiles and in the compose file.
 wanted() {
-  sed -n 's/^ARG \([A-Z]*_IMAGE\)=\([^ ]*:[^ ]*\)$/\1=\2/p' docker/base/Dockerfile
+  sed -n 's/^ARG \([A-Z]*_IMAGE\)=\([^ ]*:[^ ]*\)$/\1=\2/p' docker/base/build.Dockerfile
   sed -n 's/.*\${\([A-Z]*_IMAGE\):-\([^}]*\)}.*/\1=\2/p' docker-compose.yml | sort -u
 }
 

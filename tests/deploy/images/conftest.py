@@ -49,14 +49,12 @@ class Engine:
         options = ["--read-only", "--read-only-tmpfs=false"] if self.name == "podman" else ["--read-only"]
         options += ["--network=none", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
         if writable:
-            options += ["--tmpfs=/tmp:mode=1777", "--tmpfs=/var/lib/wayfare:mode=1777"]
+            options += ["--tmpfs=/tmp:mode=1777", "--volume=/var/lib/wayfare"]
         return [*options, *more]
 
     def run(self, kind: str, *command: str, options: tuple[str, ...] = (), check: bool = True, seconds: float = 240.0):
         """A container that ends by itself."""
-        return self(
-            "run", "--rm", *self.confined(*options), self.image(kind), *command, check=check, seconds=seconds
-        )
+        return self("run", "--rm", *self.confined(*options), self.image(kind), *command, check=check, seconds=seconds)
 
     def start(self, kind: str, *command: str, options: tuple[str, ...] = ()) -> str:
         """A container that stays; removed when the test session ends."""

@@ -38,7 +38,7 @@ def told(engine: Engine):
     )
     engine.run("front", "sh", "-c", make, options=("--volume", f"{volume}:/etc/wayfare"))
     variables = [f"--env={name}={value}" for name, value in NOWHERE.items()]
-    yield (*variables, f"--volume={volume}:/etc/wayfare:ro", "--tmpfs=/models:mode=1777", "--tmpfs=/lake:mode=1777")
+    yield (*variables, f"--volume={volume}:/etc/wayfare:ro", "--volume=/models", "--volume=/lake")
     for container in engine.started:
         engine("rm", "--force", container, check=False)
     engine("volume", "rm", "--force", volume, check=False)

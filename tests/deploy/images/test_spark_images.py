@@ -32,7 +32,12 @@ def test_driver_submits_an_application_as_spark_on_kubernetes_asks_for_it(engine
     (tmp_path / "job.py").write_text(_JOB)
     (tmp_path / "spark.properties").write_text("spark.master=local[1]\nspark.ui.enabled=false\n")
     mounts = (f"--volume={tmp_path}:/opt/spark/conf:ro", "--env=SPARK_DRIVER_BIND_ADDRESS=127.0.0.1")
-    arguments = ("--properties-file", "/opt/spark/conf/spark.properties", "--class", "org.apache.spark.deploy.PythonRunner")
+    arguments = (
+        "--properties-file",
+        "/opt/spark/conf/spark.properties",
+        "--class",
+        "org.apache.spark.deploy.PythonRunner",
+    )
     done = engine.run(spark, "driver", *arguments, "local:///opt/spark/conf/job.py", options=mounts)
     assert "rows 499500 local[1]" in done.stdout
 

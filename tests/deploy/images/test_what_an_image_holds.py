@@ -140,5 +140,7 @@ def test_the_user_is_a_number(engine, kind):
 
 
 def test_no_secret_was_ever_in_a_layer_or_a_variable(engine, kind):
-    told = json.dumps([built(engine, kind)["Config"]["Env"], engine("history", "--no-trunc", engine.image(kind)).stdout])
+    told = json.dumps(
+        [built(engine, kind)["Config"]["Env"], engine("history", "--no-trunc", engine.image(kind)).stdout]
+    )
     assert not re.search(r"(?i)password|BEGIN [A-Z ]*PRIVATE|token=|secret", told)

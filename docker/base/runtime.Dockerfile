@@ -1,27 +1,10 @@
-# What all images share, as four targets that docker/build.sh makes first and tags <registry>/wayfare/<target>:
-#   tools     the installer, the init and an empty environment; nothing of it is shipped
-#   project   tools, and the project's wheel installed by itself
-#   runtime   what the images stand on: hardened Python, one user, the folders and paths of record 0007
+# What images stand on, as two targets that docker/build.sh makes first.
+#   runtime   hardened Python, one user, the folders and paths of record 0007
 #   jvm       runtime, and what Spark needs: Java 17, SPARK_HOME, the entry point of Spark on Kubernetes
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+ARG TOOLS_IMAGE=localhost/wayfare/tools
 
-FROM ${PYTHON_IMAGE} AS tools
-ENV UV_PYTHON_DOWNLOADS=never SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
-WORKDIR /build
-COPY locks/uv.txt locks/
-COPY docker/steps/tools.sh docker/steps/dependencies.sh docker/steps/compile.sh steps/
-RUN sh steps/tools.sh
-
-FROM tools AS project
-ARG SOURCE_DATE_EPOCH=0
-COPY docker/steps/project.sh steps/
-COPY locks/dev.txt locks/
-COPY pyproject.toml README.md ./
-COPY wayfare wayfare
-COPY services services
-COPY pipelines pipelines
-COPY local local
-RUN --mount=type=cache,target=/root/.cache/uv sh steps/project.sh
+FROM ${TOOLS_IMAGE} AS tools
 
 FROM scratch AS steps
 COPY docker/steps/harden.sh docker/steps/java.sh /
