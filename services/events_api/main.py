@@ -9,7 +9,6 @@ from flask import Flask
 from services.events_api.record import Recorder
 from services.events_api.routes import routes
 from services.events_api.settings import EventsSettings
-from services.events_api.ticker import Ticker
 from wayfare.adapters import arrow_events
 from wayfare.adapters.file_registry import FileRegistry
 from wayfare.adapters.jwks_keys import KeySet
@@ -21,6 +20,7 @@ from wayfare.domain.streams.log import EventLog
 from wayfare.runtime.clock import wall_ms
 from wayfare.runtime.health import Health
 from wayfare.runtime.settings import load
+from wayfare.runtime.ticker import Ticker
 from wayfare.runtime.web.app import create_app
 from wayfare.runtime.web.gunicorn_runner import serve
 

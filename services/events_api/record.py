@@ -10,16 +10,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from wayfare.domain.city import City, Registry
-from wayfare.domain.errors import LogUnavailable, OutOfCity
+from wayfare.domain.city import Registry
+from wayfare.domain.errors import LogUnavailable
 from wayfare.domain.streams.events import TOO_FAR_AHEAD_MS, Event
 from wayfare.domain.streams.log import EventLog
+from wayfare.domain.streams.receiving import received_at
 from wayfare.domain.times import format_rfc3339
 from wayfare.runtime.metrics import EVENTS_ACCEPTED, LOG_APPEND_SECONDS, LOG_FAILURES
 from wayfare.runtime.web.problems import Trouble, invalid
-
-OUT_OF_CITY = ""
-"""The city of a ping that no registered city holds: it is recorded, and counted out-of-city."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +40,7 @@ class Recorder:
     def record(self, topic: str, placed: Sequence[Placed], sender: str) -> int:
         """Append all as sent by `sender` and return `received_at` of the first event's city; Refusal 422 or LogUnavailable otherwise."""
         registry, wall = self.registry(), self._wall()
-        now = {city.id: city.clock.at(wall) for city in registry}
-        now[OUT_OF_CITY] = next(iter(now.values())) if len(now) == 1 else wall
+        now = received_at(registry, wall)
         late = [
             Trouble(
                 f"{one.pointer}/{field}",
@@ -69,11 +66,3 @@ class Recorder:
         LOG_APPEND_SECONDS.labels(topic).observe(time.perf_counter() - began)
         EVENTS_ACCEPTED.labels(topic).inc(len(placed))
         return now[placed[0].city]
-
-
-def city_at(registry: Registry, lat: float, lon: float) -> City | None:
-    """The city that holds a place, or None."""
-    try:
-        return registry.at(lat, lon)
-    except OutOfCity:
-        return None

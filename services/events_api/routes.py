@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from services.events_api.bodies import Accepted, FinishedTrip, Pings, RideRequestStep, Trips, Weather
 from services.events_api.examples import PINGS, RIDE_REQUESTS, TRIPS, WEATHER
-from services.events_api.record import OUT_OF_CITY, Placed, Recorder, city_at
+from services.events_api.record import Placed, Recorder
 from wayfare.domain.city import Registry
+from wayfare.domain.streams.events import NO_CITY
+from wayfare.domain.streams.receiving import city_at
 from wayfare.runtime.web.problems import Trouble, forbidden, invalid
 from wayfare.runtime.web.routes import Answer, Call, Route
 
@@ -80,7 +82,7 @@ class _Handlers:
             if city:
                 call.in_city(city.id)
             pointer = f"/pings/{index}"
-            placed.append(Placed(ping.event(), city.id if city else OUT_OF_CITY, pointer, (("t", ping.t),)))
+            placed.append(Placed(ping.event(), city.id if city else NO_CITY, pointer, (("t", ping.t),)))
         return self._record("driver-pings", placed, call)
 
     def ride_requests(self, call: Call) -> Answer:

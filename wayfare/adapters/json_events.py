@@ -99,8 +99,15 @@ def recorded(topic: str, value: bytes) -> Recorded:
     """The event that a JSON record of a topic holds; InvalidInput names the field that is wrong."""
     raw = loads(value)
     try:
-        event = _EVENTS[topic.partition(".")[0]](raw)
-        return Recorded(event, _text(raw["city"], "city"), _time(raw["received_at"], "received_at"))
+        return Recorded(event(topic, raw), _text(raw["city"], "city"), _time(raw["received_at"], "received_at"))
+    except KeyError as error:
+        raise InvalidInput(f"the field {error} is required, got fields {sorted(raw)}") from error
+
+
+def event(topic: str, raw: Json) -> Event:
+    """The event of a topic from the body that apps send; InvalidInput names the field that is wrong."""
+    try:
+        return _EVENTS[topic.partition(".")[0]](raw)
     except KeyError as error:
         raise InvalidInput(f"the field {error} is required, got fields {sorted(raw)}") from error
 

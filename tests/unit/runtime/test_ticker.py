@@ -1,8 +1,22 @@
+"""Ticks carry each city's clock, whatever fails."""
+
 import time
 
-from services.events_api.ticker import SILENT_SECONDS, Ticker
 from wayfare.adapters.memory_log import MemoryEventLog
+from wayfare.domain.city import City, CityClock, Place, Registry, Tariff
 from wayfare.domain.streams.events import Tick
+from wayfare.runtime.ticker import SILENT_SECONDS, Ticker
+
+WALL_MS, CITY_MS = 1_900_000_000_000, 1_795_250_000_000
+
+
+def square(name, lat):
+    corners = tuple(Place(lat + a, b) for a, b in ((-0.5, -0.5), (-0.5, 0.5), (0.5, 0.5), (0.5, -0.5)))
+    clock = CityClock(wall_anchor_ms=WALL_MS, city_anchor_ms=CITY_MS, speed=60.0)
+    return City(name, name, corners, Place(lat, 0), "UTC", "USD", "US", Tariff(1, 1, 1, 1), clock=clock)
+
+
+CITIES = Registry([square("a", 10), square("b", 20)])
 
 
 class Clock:
@@ -13,16 +27,16 @@ class Clock:
         return self.now
 
 
-def test_a_tick_carries_each_citys_clock_to_every_partition(two_cities):
+def test_a_tick_carries_each_citys_clock_to_every_partition():
     log = MemoryEventLog()
-    assert Ticker(log, lambda: two_cities.registry, lambda: two_cities.wall + 1000).tick()
-    clocks = {city.id: city.clock.at(two_cities.wall + 1000) for city in two_cities.registry}
+    assert Ticker(log, lambda: CITIES, lambda: WALL_MS + 1000).tick()
+    clocks = {city.id: city.clock.at(WALL_MS + 1000) for city in CITIES}
     assert log.rows == {topic: [[Tick(clocks)]] * 4 for topic in ("driver-pings", "ride-requests")}
 
 
-def test_a_log_out_of_reach_makes_it_not_ready_after_a_while_and_ready_again(world):
+def test_a_log_out_of_reach_makes_it_not_ready_after_a_while_and_ready_again():
     log, clock = MemoryEventLog(), Clock()
-    ticker = Ticker(log, lambda: world.registry, lambda: world.wall, clock=clock)
+    ticker = Ticker(log, lambda: CITIES, lambda: WALL_MS, clock=clock)
     assert "yet" in ticker.ready()
     assert ticker.tick()
     assert ticker.ready() is None
@@ -37,16 +51,16 @@ def test_a_log_out_of_reach_makes_it_not_ready_after_a_while_and_ready_again(wor
     assert ticker.ready() is None
 
 
-def test_a_registry_that_fails_does_not_stop_time(world):
+def test_a_registry_that_fails_does_not_stop_time():
     log = MemoryEventLog()
     failing = [True]
 
     def registry():
         if failing[0]:
             raise RuntimeError("broken")
-        return world.registry
+        return CITIES
 
-    ticker = Ticker(log, registry, lambda: world.wall, every_seconds=0.005)
+    ticker = Ticker(log, registry, lambda: WALL_MS, every_seconds=0.005)
     ticker.start()
     time.sleep(0.03)
     failing[0] = False
