@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pathlib
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from services.city_simulator.api import Api
 from services.city_simulator.delivery import Delivery
+from services.city_simulator.into_log import IntoLog
+from services.city_simulator.over_http import OverHttp
 from services.city_simulator.pacing import Asked, PriceChecks
 from services.city_simulator.probe import Probe
 from services.city_simulator.quotes import Quoter
@@ -24,6 +27,11 @@ from wayfare.runtime.health import Health, serve_admin
 from wayfare.runtime.shutdown import stop_on_signals
 
 STATISTICS_FILE = "simulator.json"
+
+FIRST_WEATHER_SECONDS = 15.0
+"""Longest wait for the first weather observation to be acknowledged before prices are asked for."""
+REACHES_PRICES_SECONDS = 2.0
+"""In which an acknowledged event is in the window that prices are made from."""
 
 
 class Actor(Protocol):
@@ -81,11 +89,13 @@ def play(name: str, city_id: str, settings: ActorSettings, build: Callable[[Tool
         if probe:
             probe.acknowledged(topic, monotonic, received_at)
 
-    delivery = Delivery(api, statistics, settings.pending_events, told)
+    into_log = _into_log(name, city_id, settings, registry)
+    delivery = Delivery(into_log or OverHttp(api), statistics, settings.pending_events, told)
+    delivery.start()
     actor = build(Tools(city, quoter, delivery, statistics, city.clock.at(wall_ms())))
     probe = Probe(quoter, statistics, actor.probed(), settings.probe_seconds, settings.probe_poll_seconds)
     checks = PriceChecks(quoter, settings.quotes_per_second, actor.asked)
-    health.add("events_api", lambda: delivery.problem)
+    health.add("events", lambda: delivery.problem)
     health.add("pricing_api", lambda: quoter.problem)
     problem.clear()
     file = settings.state / "run" / STATISTICS_FILE
@@ -108,7 +118,9 @@ def play(name: str, city_id: str, settings: ActorSettings, build: Callable[[Tool
 
     writer = threading.Thread(target=keep_writing, name="statistics", daemon=True)
     _write(file, figures(done=False))
-    for part in (delivery, probe, checks, writer):
+    writer.start()
+    _wait_for_weather(delivery, stop)
+    for part in (probe, checks):
         part.start()
     log.info("playing", city=city_id, admin_port=admin.server_address[1], speed=city.clock.speed)
     said_end = False
@@ -130,11 +142,37 @@ def play(name: str, city_id: str, settings: ActorSettings, build: Callable[[Tool
     quoter.close(settings.drain_seconds / 2.0)
     actor.hear()
     left = delivery.close(settings.drain_seconds)
+    if into_log:
+        into_log.close()
     written.set()
     writer.join(5.0)
     _write(file, figures(done=True))
     api.close()
     log.info("stopped", pending=left)
+
+
+def _into_log(name: str, city_id: str, settings: ActorSettings, registry: FileRegistry) -> IntoLog | None:
+    """Straight into Kafka, when told so."""
+    if settings.delivery != "kafka":
+        return None
+    logs.logger().warning("events go straight into Kafka: nothing checks them")
+    timeout = settings.http_timeout_seconds
+    into_log = IntoLog(settings.kafka_options(), registry.now, wall_ms, city_id, name, timeout)
+    into_log.start()
+    return into_log
+
+
+def _wait_for_weather(delivery: Delivery, stop: threading.Event) -> None:
+    """A price without weather is a degraded one, so the first observation goes ahead of the first question."""
+    ends = time.monotonic() + FIRST_WEATHER_SECONDS
+    while not (known := delivery.wait_for_first("weather", 0.1)) and not stop.is_set() and time.monotonic() < ends:
+        pass
+    if delivery.sends("weather"):
+        if not known:
+            logs.logger().warning(
+                "no weather was acknowledged; prices are asked for all the same", waited=FIRST_WEATHER_SECONDS
+            )
+        stop.wait(REACHES_PRICES_SECONDS)
 
 
 def _write(file: pathlib.Path, values: dict[str, Any]) -> None:

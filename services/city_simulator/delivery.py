@@ -1,4 +1,4 @@
-"""Events on their way to events_api: kept until acknowledged, sent again after any failure, counted exactly once.
+"""Events on their way: kept until acknowledged, sent again after any failure, counted exactly once.
 
 Sending an event twice does no harm (`(driver_id, t)`, `(request_id, status)`, `trip_id` identify it), so an answer
 that was lost is simply asked for again. One thread per topic; the queue of all topics is bounded.
@@ -9,58 +9,67 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
-import httpx
-
-from services.city_simulator.api import Api
 from services.city_simulator.statistics import Statistics
 from wayfare.runtime import logs, metrics
 
-MOST_AT_ONCE = 1_000
 LONGEST_PAUSE_SECONDS = 5.0
 
 Json = dict[str, Any]
 
 
+TOPICS = ("driver-pings", "ride-requests", "trips", "weather")
+
+
 @dataclass(frozen=True, slots=True)
-class Route:
-    """Where events of one topic go. many: the field of the body that holds a list of them; None: one event is one body."""
+class Answer:
+    """What became of a batch: taken whole (received_at), some refused for good (by place in it), or to be sent again.
 
-    topic: str
-    path: str
-    many: str | None
+    unexpected: what should not have happened, in words without ids, so that it can be counted.
+    """
+
+    received_at: str | None = None
+    refused: Mapping[int, str] = field(default_factory=dict)
+    problem: str = ""
+    unexpected: str = ""
 
 
-ROUTES = (
-    Route("driver-pings", "/v1/driver-pings", "pings"),
-    Route("ride-requests", "/v1/ride-requests", None),
-    Route("trips", "/v1/trips", "trips"),
-    Route("weather", "/v1/weather", "observations"),
-)
+class Sender(Protocol):
+    """Takes events where they go. timeout_seconds: longest wait for one answer."""
+
+    timeout_seconds: float
+
+    def most(self, topic: str) -> int:
+        """Most events of a topic that one batch may hold."""
+
+    def send(self, topic: str, batch: list[Json]) -> Answer:
+        """Send a batch once."""
+
 
 Acknowledged = Callable[[str, float, str], None]
-"""Told (topic, monotonic seconds of the answer, `received_at`) of each 202."""
+"""Told (topic, monotonic seconds of the answer, `received_at`) of each acknowledged batch."""
 
 
 class Delivery:
     """Sends events in the background; `put` never waits."""
 
-    def __init__(self, api: Api, statistics: Statistics, most_pending: int, told: Acknowledged) -> None:
-        self._api = api
+    def __init__(self, sender: Sender, statistics: Statistics, most_pending: int, told: Acknowledged) -> None:
+        self._sender = sender
         self._statistics = statistics
         self._most = most_pending
         self._told = told
-        self._queues: dict[str, deque[Json]] = {route.topic: deque() for route in ROUTES}
+        self._queues: dict[str, deque[Json]] = {topic: deque() for topic in TOPICS}
         self._changed = threading.Condition()
         self._in_flight = 0
+        self._begun: set[str] = set()
+        self._acknowledged: set[str] = set()
         self._closed = False
         self._problems: dict[str, str] = {"": "no event has been acknowledged yet"}
         self._threads = [
-            threading.Thread(target=self._run, args=(route,), name=f"send-{route.topic}", daemon=True)
-            for route in ROUTES
+            threading.Thread(target=self._run, args=(topic,), name=f"send-{topic}", daemon=True) for topic in TOPICS
         ]
 
     def start(self) -> None:
@@ -79,6 +88,7 @@ class Delivery:
             return
         with self._changed:
             self._queues[topic].extend(events)
+            self._begun.add(topic)
             pings = self._queues["driver-pings"]
             crowded = 0
             while self._pending() > self._most and pings:
@@ -108,43 +118,58 @@ class Delivery:
         for thread in self._threads:
             if thread.is_alive():
                 # An answer under way is waited for, so that what it acknowledges is counted.
-                thread.join(self._api.timeout_seconds + 1.0)
+                thread.join(self._sender.timeout_seconds + 1.0)
         return self.pending()
 
-    def _run(self, route: Route) -> None:
-        queue = self._queues[route.topic]
+    def wait_for_first(self, topic: str, timeout_seconds: float) -> bool:
+        """Wait until something of the topic was acknowledged; True at once when nothing of it is to be sent."""
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: topic in self._acknowledged or topic not in self._begun, timeout_seconds
+            )
+
+    def sends(self, topic: str) -> bool:
+        """Whether anything of the topic was to be sent so far."""
+        return topic in self._begun
+
+    def _run(self, topic: str) -> None:
+        queue, most = self._queues[topic], self._sender.most(topic)
         while True:
             with self._changed:
                 while not queue and not self._closed:
                     self._changed.wait()
                 if self._closed:
                     return
-                batch = [queue.popleft() for _ in range(min(len(queue), MOST_AT_ONCE if route.many else 1))]
+                batch = [queue.popleft() for _ in range(min(len(queue), most))]
                 self._in_flight += len(batch)
             taken = len(batch)
-            left = self._send(route, batch)
+            left = self._send(topic, batch)
             with self._changed:
                 self._in_flight -= taken
                 queue.extendleft(reversed(left))
+                if not left:
+                    self._acknowledged.add(topic)
                 metrics.ACTOR_PENDING.set(self._pending())
                 self._changed.notify_all()
 
-    def _send(self, route: Route, batch: list[Json]) -> list[Json]:
+    def _send(self, topic: str, batch: list[Json]) -> list[Json]:
         """Until every event of the batch is acknowledged or refused for good; returns those that a stop left over."""
         pause = 0.1
         while batch:
-            reason, answer = self._post(route, batch)
-            if answer is not None and answer.status_code == 202:
-                self._statistics.sent(route.topic, len(batch))
+            answer = self._sender.send(topic, batch)
+            if answer.unexpected:
+                self._statistics.failed(answer.unexpected)
+            if answer.received_at is not None:
+                self._statistics.sent(topic, len(batch))
                 self._problems.pop("", None)
-                self._problems.pop(route.topic, None)
-                self._told(route.topic, time.monotonic(), _received_at(answer))
+                self._problems.pop(topic, None)
+                self._told(topic, time.monotonic(), answer.received_at)
                 return []
-            if answer is not None and answer.status_code == 422:
-                batch = self._without_refused(route, batch, answer)
+            if answer.refused:
+                batch = self._without_refused(topic, batch, answer.refused)
                 continue
             self._problems.pop("", None)
-            self._problems[route.topic] = f"events_api does not take {route.topic}: {reason}"
+            self._problems[topic] = f"{topic} cannot be sent: {answer.problem}"
             self._statistics.retried()
             with self._changed:
                 if self._closed:
@@ -153,39 +178,9 @@ class Delivery:
             pause = min(pause * 2.0, LONGEST_PAUSE_SECONDS)
         return []
 
-    def _post(self, route: Route, batch: list[Json]) -> tuple[str, httpx.Response | None]:
-        body: Json = {route.many: batch} if route.many else batch[0]
-        try:
-            answer = self._api.post_event(route.path, body)
-        except httpx.HTTPError as error:
-            return f"{type(error).__name__} {error}", None
-        if answer.status_code not in (202, 422, 503):
-            self._statistics.failed(f"POST {route.path} answered {answer.status_code}")
-        return f"status {answer.status_code}", answer
-
-    def _without_refused(self, route: Route, batch: list[Json], answer: httpx.Response) -> list[Json]:
-        """What is left of a batch of which events_api named the events that it will never take."""
-        errors = _errors(answer)
-        refused = {int(parts[2]) for pointer in errors if len(parts := pointer.split("/")) > 2 and parts[2].isdigit()}
-        if not route.many or not refused & set(range(len(batch))):
-            refused = set(range(len(batch)))
-        for pointer, detail in list(errors.items())[:5]:
-            logs.logger().warning("events_api refuses an event", topic=route.topic, pointer=pointer, detail=detail)
-        self._statistics.failed(f"POST {route.path} answered 422: {next(iter(errors.values()), 'no reason')}"[:300])
-        kept = [event for i, event in enumerate(batch) if i not in refused]
-        self._statistics.lost(route.topic, "refused", len(batch) - len(kept))
-        return kept
-
-
-def _errors(answer: httpx.Response) -> dict[str, str]:
-    try:
-        return {row["pointer"]: row["detail"] for row in answer.json()["errors"]}
-    except (ValueError, KeyError, TypeError):
-        return {}
-
-
-def _received_at(answer: httpx.Response) -> str:
-    try:
-        return str(answer.json()["received_at"])
-    except (ValueError, KeyError, TypeError):
-        return ""
+    def _without_refused(self, topic: str, batch: list[Json], refused: Mapping[int, str]) -> list[Json]:
+        for place, detail in list(refused.items())[:5]:
+            logs.logger().warning("an event is refused", topic=topic, place=place, detail=detail)
+        self._statistics.failed(f"{topic} refused: {next(iter(refused.values()))}"[:300])
+        self._statistics.lost(topic, "refused", len(refused))
+        return [event for place, event in enumerate(batch) if place not in refused]

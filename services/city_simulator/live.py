@@ -63,6 +63,9 @@ class LiveCity:
         self._bookings: dict[str, str] = {}
         self._started_ms = now_ms
         self._silent = True
+        # First of all, and while the silent hours are simulated: prices without weather are degraded.
+        self._weather_hour = now_ms // HOUR_MS - 1
+        self._tell_weather(now_ms)
         hours = -(-warm_up_ms // HOUR_MS) + 2
         self.market = Market(world, RuleOracle(world, now_ms - warm_up_ms, hours), self, now_ms - warm_up_ms)
         self.market.advance(now_ms)
@@ -72,7 +75,6 @@ class LiveCity:
         self._silent = False
         self.market.oracle = self
         self._next_tick_ms = now_ms - now_ms % TICK_MS + TICK_MS
-        self._weather_hour = now_ms // HOUR_MS - 1
         # Whoever only looks at prices is drawn apart from those who ask for cabs: yesterday's trips, wished again.
         self._looks = self._world.riders.requests(now_ms // SLOT_MS - SLOTS_PER_DAY, SLOTS_PER_DAY)
         for waits in self.market.waiting.values():

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import pathlib
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
-from wayfare.runtime.settings import CitySettings
+from wayfare.runtime.settings import CitySettings, KafkaSettings
 
 
-class ActorSettings(CitySettings):
+class ActorSettings(CitySettings, KafkaSettings):
     """What a process that acts as the apps do is told."""
 
+    kafka_bootstrap: str = Field("", description="host:port list of the Kafka brokers; for events straight into Kafka.")
+    delivery: Literal["http", "kafka"] = Field(
+        "http",
+        description="How events go: over HTTP to events_api, or straight into Kafka for volume, which skips every check "
+        "and is refused in production.",
+    )
     events_url: str = Field(description="Where events_api listens, like http://127.0.0.1:8001.")
     pricing_url: str = Field(description="Where pricing_api listens.")
     service_token_file: pathlib.Path = Field(
@@ -30,6 +37,17 @@ class ActorSettings(CitySettings):
         200_000, ge=1_000, description="Events kept while events_api cannot take them; beyond it the oldest pings go."
     )
     step_seconds: float = Field(0.25, gt=0, le=5, description="How often the city is moved on, in wall time.")
+
+    @field_validator("delivery")
+    @classmethod
+    def _where_it_may(cls, delivery: str, info: ValidationInfo) -> str:
+        if delivery == "kafka" and info.data.get("env") == "production":
+            raise ValueError(
+                "events of a production installation go over HTTP, where they are checked and authenticated"
+            )
+        if delivery == "kafka" and not info.data.get("kafka_bootstrap"):
+            raise ValueError("needs WAYFARE_KAFKA_BOOTSTRAP, the brokers to write to")
+        return delivery
 
 
 class SimulatorSettings(ActorSettings):

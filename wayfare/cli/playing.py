@@ -31,6 +31,18 @@ def ends(function: F) -> F:
     )
 
 
+def volume(function: F) -> F:
+    """Adds the option that sends events past events_api."""
+    return click.option(
+        "--volume", is_flag=True, help="Write events straight into Kafka: many more of them, checked by nobody."
+    )(function)
+
+
+def delivery(volume: bool) -> dict[str, str]:
+    """The variable that says how events go, when it is not the usual way."""
+    return {"WAYFARE_DELIVERY": "kafka"} if volume else {}
+
+
 def rate(quotes_per_second: float | None) -> dict[str, str]:
     """The variable that sets the rate of price checks, when it was asked for."""
     return {} if quotes_per_second is None else {"WAYFARE_QUOTES_PER_SECOND": str(quotes_per_second)}

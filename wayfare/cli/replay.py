@@ -18,11 +18,13 @@ from wayfare.cli import playing
     help="City time per wall time [default: as the clock goes, at first 60].",
 )
 @click.option("--quotes-per-second", type=click.FloatRange(0, 500), help="Price checks a second at real pickups.")
+@playing.volume
 @playing.ends
 def command(
     file: pathlib.Path,
     speed: float | None,
     quotes_per_second: float | None,
+    volume: bool,
     for_seconds: float | None,
     as_json: bool,
 ) -> None:
@@ -31,5 +33,5 @@ def command(
     Needs running services (`wayfare up`). The city's clock goes on from where the log ends, so a second run continues
     the recording.
     """
-    more = file_of_recording(file) | playing.rate(quotes_per_second)
+    more = file_of_recording(file) | playing.rate(quotes_per_second) | playing.delivery(volume)
     playing.play(Play("replayer", "sf", speed, 60.0, more), for_seconds, as_json)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from services.city_simulator import delivery as delivery_module
 from services.city_simulator.api import Api
 from services.city_simulator.delivery import Delivery
+from services.city_simulator.over_http import OverHttp
 from services.city_simulator.statistics import Statistics
 
 
@@ -35,7 +36,7 @@ def api(apis: Any, token_file: pathlib.Path) -> Iterator[Api]:
 
 def started(api: Api, most: int = 100_000) -> tuple[Delivery, Statistics, list[tuple[str, float, str]]]:
     statistics, told = Statistics(), []
-    delivery = Delivery(api, statistics, most, lambda *what: told.append(what))
+    delivery = Delivery(OverHttp(api), statistics, most, lambda *what: told.append(what))
     delivery.start()
     return delivery, statistics, told
 
@@ -135,3 +136,16 @@ def test_an_events_api_that_does_not_listen_is_waited_for(token_file: pathlib.Pa
     assert delivery.close(0.1) == 5
     assert statistics.snapshot()["retries"] > 1
     api.close()
+
+
+def test_the_first_of_a_topic_is_waited_for_and_what_is_not_sent_is_not(apis: Any, api: Api) -> None:
+    apis.faults["/v1/weather"] = ["503", "503"]
+    delivery, _, _ = started(api)
+    assert delivery.wait_for_first("weather", 0.0)
+    assert not delivery.sends("weather")
+    delivery.put("weather", [{"t": "now", "lat": 1.0}])
+    assert delivery.sends("weather")
+    assert not delivery.wait_for_first("weather", 0.01)
+    assert delivery.wait_for_first("weather", 10.0)
+    assert apis.of("/v1/weather") == [{"t": "now", "lat": 1.0}]
+    delivery.close(1.0)

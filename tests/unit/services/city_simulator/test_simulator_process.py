@@ -156,6 +156,54 @@ def test_a_simulator_without_settings_says_everything_that_is_missing(tmp_path: 
         assert name in done.stderr
 
 
+def test_no_price_is_asked_for_before_weather_was_acknowledged(apis: Any, start: Start, tmp_path: pathlib.Path) -> None:
+    register(tmp_path, "sim", SIM_MS, speed=1.0)
+    apis.faults["/v1/weather"] = ["503"] * 1_000
+    actor = start("services.city_simulator.main", WAYFARE_WARM_UP_HOURS="0.1")
+    wait_for(lambda: apis.calls["/v1/weather"] >= 5 and figures(tmp_path).get("events_sent", {}).get("driver-pings"))
+    assert apis.calls["/v1/quotes"] == 0
+    apis.faults["/v1/weather"] = []
+    wait_for(lambda: apis.calls["/v1/quotes"] > 0)
+    assert [event["t"] for event in apis.of("/v1/weather")] == ["2026-03-07T01:00:00Z"]
+    assert actor.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        (
+            {"WAYFARE_ENV": "production", "WAYFARE_KAFKA_BOOTSTRAP": "k:9092"},
+            "where they are checked and authenticated",
+        ),
+        ({}, "needs WAYFARE_KAFKA_BOOTSTRAP"),
+    ],
+)
+def test_events_straight_into_kafka_are_refused_in_production_and_without_brokers(
+    variables: dict[str, str], message: str, tmp_path: pathlib.Path
+) -> None:
+    told = {
+        "WAYFARE_STATE": str(tmp_path),
+        "WAYFARE_CITIES_FILE": str(tmp_path / "cities.json"),
+        "WAYFARE_EVENTS_URL": "http://127.0.0.1:9",
+        "WAYFARE_PRICING_URL": "http://127.0.0.1:9",
+        "WAYFARE_SERVICE_TOKEN_FILE": str(tmp_path / "token"),
+        "WAYFARE_DELIVERY": "kafka",
+    }
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("WAYFARE_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "services.city_simulator.main"],
+        env=outside | told | variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "WAYFARE_DELIVERY: " in done.stderr
+    assert message in done.stderr
+    assert done.stderr.rstrip().endswith("got 'kafka'")
+
+
 def test_the_replayer_sends_a_recording_to_its_end_once_and_says_so(
     apis: Any, start: Start, tmp_path: pathlib.Path
 ) -> None:
