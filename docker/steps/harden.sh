@@ -1,5 +1,5 @@
 #!/bin/sh
-# Last step before the files come in: no installer, nothing setuid, one unprivileged user, the folders to mount.
+# What every image stands on: no installer, nothing setuid, one unprivileged user, the folders to mount.
 set -eu
 rm -rf /usr/local/lib/python3*/site-packages/* /usr/local/lib/python3*/ensurepip /usr/lib/python3*/ensurepip /usr/local/bin/pip* /usr/local/bin/idle* \
   /usr/share/python-wheels

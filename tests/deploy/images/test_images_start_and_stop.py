@@ -19,7 +19,7 @@ NOWHERE = {
     "WAYFARE_ARTIFACT_STORE": "file:///artifacts",
     "WAYFARE_EVENTS_URL": "http://127.0.0.1:1",
     "WAYFARE_PRICING_URL": "http://127.0.0.1:1",
-    "WAYFARE_SERVICE_TOKEN_FILE": "/etc/wayfare/keys/tokens/city-simulator.token",
+    "WAYFARE_SERVICE_TOKEN_FILE": "/etc/wayfare/keys/tokens/service.token",
     "WAYFARE_DRAIN_SECONDS": "5",
 }
 STOP_SECONDS = 20.0
