@@ -13,7 +13,11 @@ Secrets are referred to by name: a password is never a value of the chart.
 - {name: WAYFARE_KAFKA_SASL_MECHANISM, value: {{ . | quote }}}
 {{- end }}
 {{- with $global.kafka.existingSecret }}
+{{- if $global.kafka.username }}
+- {name: WAYFARE_KAFKA_USERNAME, value: {{ $global.kafka.username | quote }}}
+{{- else }}
 {{ include "service.secretEnv" (dict "name" "WAYFARE_KAFKA_USERNAME" "secret" . "key" "username") }}
+{{- end }}
 {{ include "service.secretEnv" (dict "name" "WAYFARE_KAFKA_PASSWORD" "secret" . "key" "password") }}
 {{- end }}
 {{- if $global.kafka.ca.existingSecret }}

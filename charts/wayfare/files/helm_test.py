@@ -29,7 +29,11 @@ def expect(what, wanted, url, **options):
     global failures
     status, text = ask(url, **options)
     failures += status != wanted
-    print("ok  " if status == wanted else "FAIL", what, f"{status}" if status == wanted else f"{wanted} expected, got {status}: {text[:300]}")
+    print(
+        "ok  " if status == wanted else "FAIL",
+        what,
+        f"{status}" if status == wanted else f"{wanted} expected, got {status}: {text[:300]}",
+    )
     return text
 
 
