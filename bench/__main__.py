@@ -21,7 +21,7 @@ import traceback
 from rich.console import Console
 from rich.table import Table
 
-MODULES = ("ingest_decode", "serving_import", "quote_overhead", "event_to_price")
+MODULES = ("ingest_decode", "serving_import", "quote_overhead", "event_to_price", "capacity")
 
 
 def spread(ratios: list[float]) -> str:

@@ -75,6 +75,7 @@ class Stage:
         for signer in (trainer, publisher):
             trust(signer, folder / "trusted")
         generate_key(folder / "quotes" / "quote-stage.pem")
+        (folder / "pseudonym.key").write_text(secrets.token_hex(32))
         self._bearer = folder / "keys" / "jwt-stage.pem"
         make_development_key(self._bearer, folder / "jwks.json")
         self.store_url = (folder / "artifacts").as_uri()
@@ -94,6 +95,7 @@ class Stage:
             "WAYFARE_TRUSTED_KEYS_DIR": str(folder / "trusted"),
             "WAYFARE_PUBLISHER_KEY_FILE": str(folder / "keys" / "publisher-stage.pem"),
             "WAYFARE_QUOTE_KEYS_DIR": str(folder / "quotes"),
+            "WAYFARE_PSEUDONYM_KEY_FILE": str(folder / "pseudonym.key"),
             "WAYFARE_JWKS": str(folder / "jwks.json"),
             **variables,
         }
