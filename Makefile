@@ -62,7 +62,7 @@ test-images: images ## start every image and look inside
 test-compose: images ## the compose file, checked by the compose tool; Wayfare's part of it run
 	.venv/bin/pytest tests/deploy/compose $(ARGS)
 
-test-jenkins: ## the Jenkinsfile, run by an interpreter of its syntax
+test-jenkins: setup ## the Jenkinsfile, run by an interpreter of its syntax
 	jenkins/test.sh
 
 cluster: tools ## a Kubernetes on this machine, for trying out; `make cluster-down` ends it

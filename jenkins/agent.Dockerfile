@@ -3,6 +3,7 @@
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 ARG GO_IMAGE=golang:1.26-bookworm
 ARG NODE_IMAGE=node:22-bookworm-slim
+ARG GRYPE_IMAGE=anchore/grype:v0.117.0
 
 FROM ${GO_IMAGE} AS go
 # kubectl of the release that the tests run against, from the module that pins it; the binary acts as its name says.
@@ -11,6 +12,8 @@ WORKDIR /src
 RUN CGO_ENABLED=0 GOFLAGS=-buildvcs=false go build -trimpath -mod=readonly -ldflags '-s -w' -o /kubectl .
 
 FROM ${NODE_IMAGE} AS node
+
+FROM ${GRYPE_IMAGE} AS grype
 
 FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="wayfare-jenkins-agent" \
@@ -26,6 +29,7 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=go /usr/local/go /usr/local/go
 COPY --from=go /kubectl /usr/local/bin/kubectl
+COPY --from=grype /grype /usr/local/bin/grype
 COPY --from=node /usr/local/bin/node /usr/local/bin/node
 COPY --from=node /usr/local/lib/node_modules /usr/local/lib/node_modules
 RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm \

@@ -61,7 +61,7 @@ YAML
 
 smoke() {
   must_be_ours
-  local work
+  # Not local: the trap runs after this function has ended.
   work=$(mktemp -d)
   finish() { kill "${forwards[@]}" 2>/dev/null || true; rm -rf "$work"; }
   forwards=()

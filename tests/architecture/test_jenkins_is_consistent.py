@@ -27,6 +27,32 @@ SECRETS_AT = "/run/secrets/jenkins/"
 BAKED_AT = "/usr/share/jenkins/wayfare/"
 
 
+# What the plugins that read the configuration take there, from their sources.
+KEYS = {
+    "cloud": {"name", "namespace", "jenkinsUrl", "webSocket", "containerCapStr", "templates"},
+    "template": {
+        "name",
+        "label",
+        "nodeUsageMode",
+        "instanceCap",
+        "slaveConnectTimeout",
+        "showRawYaml",
+        "yaml",
+    },
+    "gitHubApp": {"scope", "id", "description", "appID", "privateKey"},
+    "file": {"scope", "id", "description", "fileName", "secretBytes"},
+    "jenkins": {
+        "systemMessage",
+        "numExecutors",
+        "mode",
+        "securityRealm",
+        "authorizationStrategy",
+        "globalNodeProperties",
+        "clouds",
+    },
+}
+
+
 def pod_of(template):
     return ROOT / "jenkins" / template["yaml"].removeprefix("${readFile:" + BAKED_AT).removesuffix("}")
 
@@ -58,6 +84,16 @@ def test_every_credential_is_declared_once_and_used():
         re.findall(r"credentialsId\('([^']+)'\)", JOB)
     )
     assert used == set(ids)
+
+
+def test_the_configuration_has_no_key_that_its_plugins_do_not_know():
+    assert set(CASC) == {"jenkins", "credentials", "unclassified", "jobs"}
+    assert set(CASC["jenkins"]) == KEYS["jenkins"]
+    assert set(CASC["jenkins"]["clouds"][0]["kubernetes"]) == KEYS["cloud"]
+    for template in TEMPLATES:
+        assert set(template) == KEYS["template"], template["name"]
+    for entry in CREDENTIALS:
+        assert set(entry) - {"kind"} == KEYS[entry["kind"]], entry["id"]
 
 
 def test_no_secret_stands_in_the_configuration():

@@ -40,6 +40,7 @@ class InterpreterTest {
         (steps("script { everywhere = 1 }")): "global variable 'everywhere'",
         (steps("withCredentials([file(credentialsId: 'unknown', variable: 'KEY')]) { sh 'make' }")): "credential 'unknown' is not declared",
         (steps("withCredentials([ssh(credentialsId: 'known', variable: 'KEY')]) { sh 'make' }")): "unknown 'ssh'",
+        (steps("unstash 'x'")): "nothing was stashed as 'x'",
         (steps("input message: 'Now?'")): "'input' needs 'submitter'",
         (pipeline("stage('One') { steps { sh 'make' } }")): "'sh' needs an agent",
         (pipeline("stage('One') { agent { kubernetes { inheritFrom 'small'; defaultContainer 'tools' } }; steps { sh 'make' } }")): 'no timeout around it',

@@ -48,6 +48,8 @@ class Known {
             required: ['artifacts'], agent: true),
         copyArtifacts: new Known(plugin: 'copyartifact', sole: 'projectName', named: ['projectName', 'selector', 'filter', 'target', 'optional'],
             required: ['projectName', 'selector'], agent: true),
+        stash: new Known(plugin: 'workflow-basic-steps', sole: 'name', named: ['name', 'includes'], required: ['name', 'includes'], agent: true),
+        unstash: new Known(plugin: 'workflow-basic-steps', sole: 'name', required: ['name'], agent: true),
         publishChecks: new Known(plugin: 'checks-api', named: ['name', 'title', 'summary', 'conclusion'], required: ['name', 'title', 'conclusion']),
     ]
 
@@ -61,6 +63,7 @@ class Known {
     static final Map<String, Known> PIPELINE_OPTIONS = [
         timeout: STEPS.timeout,
         timestamps: new Known(plugin: 'timestamper'),
+        preserveStashes: new Known(plugin: 'pipeline-model-definition', named: ['buildCount']),
         disableConcurrentBuilds: new Known(plugin: 'workflow-job', named: ['abortPrevious']),
         buildDiscarder: new Known(plugin: 'workflow-job', sole: 'strategy', required: ['strategy']),
     ]

@@ -25,6 +25,7 @@ class MainTest {
         assertEquals(['production', 'secret of wayfare-production-cluster', 'secret of wayfare-production-token'],
                      [production.ENVIRONMENT, production.KUBECONFIG, production.TOKEN_FILE])
         assertEquals(staging.TAG, production.TAG, 'what was tried is what is promoted')
+        assertEquals([['Publish images', 'stash'], ['Promote', 'unstash']], run.events.findAll { it.arguments.name == 'digests' }.collect { [it.stage, it.step] })
         assertFalse(staging.PRICING_URL == production.PRICING_URL)
     }
 

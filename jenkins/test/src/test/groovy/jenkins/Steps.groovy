@@ -6,6 +6,7 @@ import org.jenkinsci.plugins.workflow.steps.FlowInterruptedException
 class Steps {
 
     private final Run run
+    private final Set<Object> stashes = []
 
     Steps(Run run) {
         this.run = run
@@ -27,6 +28,8 @@ class Steps {
             case 'catchError': return catchError(arguments, block)
             case 'withCredentials': return withCredentials((List<Symbol>) arguments.bindings, block)
             case 'input': return input(event)
+            case 'stash': stashes << arguments.name; return null
+            case 'unstash': return unstash(arguments.name)
             case 'copyArtifacts': return copyArtifacts(arguments)
             default: return block ? block() : null
         }
@@ -82,6 +85,11 @@ class Steps {
             case 'abort': throw new FlowInterruptedException('aborted by a user')
             default: throw new IllegalStateException("this run asks for approval, and the test gives no answer, got ${run.build.answer}")
         }
+    }
+
+    private Object unstash(Object name) {
+        if (!(name in stashes)) { throw new Refused("nothing was stashed as '$name', got $stashes") }
+        return null
     }
 
     private Object copyArtifacts(Map<String, Object> arguments) {
