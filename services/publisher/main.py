@@ -41,8 +41,19 @@ def all_servers(host_port: str, tls: Tls | None) -> Callable[[], Sequence[Predic
     return servers
 
 
-def _here(host_port: str | None, tls: Tls | None) -> Predictor | None:
-    return None if host_port is None else GrpcPredictor(host_port, tls)
+def server_here(settings: PublisherSettings, tls: Tls | None) -> Predictor | None:
+    """The model server that shares this publisher's folder, when it is named."""
+    if settings.model_server_here is None:
+        return None
+    # Its certificate names what all of them are called by, not the loopback of one pod.
+    return GrpcPredictor(settings.model_server_here, tls, server_name=settings.model_server.rpartition(":")[0])
+
+
+def tls_of(settings: PublisherSettings) -> Tls | None:
+    """How model servers are spoken to; None without TLS."""
+    if settings.model_server_ca_file is None:
+        return None
+    return Tls(settings.model_server_ca_file, settings.model_server_certificate_file, settings.model_server_key_file)
 
 
 def publish(settings: PublisherSettings, stop: threading.Event) -> None:
@@ -50,12 +61,12 @@ def publish(settings: PublisherSettings, stop: threading.Event) -> None:
     signer = Signer(settings.publisher_key_file)
     if not may_sign(signer.kid, "labels"):
         raise SettingsInvalid(f"the key that signs labels has an id that begins with publisher, got {signer.kid}")
-    tls = Tls(settings.model_server_ca_file) if settings.model_server_ca_file else None
+    tls = tls_of(settings)
     publisher = Publisher(
         ArtifactStore(settings.artifact_store),
         Shelf(settings.models_dir),
         all_servers(settings.model_server, tls),
-        _here(settings.model_server_here, tls),
+        server_here(settings, tls),
         trusted_keys(settings.trusted_keys_dir),
         signer,
         keep_ms=round(settings.keep_seconds * 1000),

@@ -27,6 +27,10 @@ class PublisherSettings(ProcessSettings):
     model_server_ca_file: pathlib.Path | None = Field(
         None, description="Certificate authority of the model server; set to use TLS. Off only for loopback."
     )
+    model_server_certificate_file: pathlib.Path | None = Field(
+        None, description="Our certificate, when the model server asks for one."
+    )
+    model_server_key_file: pathlib.Path | None = Field(None, description="Private key of that certificate.")
     trusted_keys_dir: pathlib.Path = Field(description="Folder of Ed25519 public keys, <kid>.pem.")
     publisher_key_file: pathlib.Path = Field(
         description="Private Ed25519 key that signs labels, or the folder that holds just it; its id begins with `publisher`."
