@@ -13,7 +13,10 @@ from collections.abc import Sequence
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
-PARTS = ("wayfare", "services", "pipelines", "local", "tests/architecture", "docs", "pyproject.toml", "README.md")
+PARTS = (
+    *("wayfare", "services", "pipelines", "local", "tests/architecture", "docs", "docker/compose"),
+    *("pyproject.toml", "README.md", "docker-compose.yml", "charts/wayfare/Chart.yaml", "charts/wayfare/values.yaml"),
+)
 
 FILES = {
     "__init__.py": '"""Tips: what an app proposes."""\n',
@@ -111,6 +114,28 @@ Without a key set it is not ready.
 """,
 }
 ROW = '    Service("tipping", "services.tipping.main", "front", talks_to=(), public=True),\n'
+COMPOSE = """
+  tipping:
+    <<: *service
+    image: ${REGISTRY:-localhost}/wayfare/front:${TAG:-0.1.0}
+    command: [python, -m, services.tipping.main]
+    volumes: ["keys-jwks:/etc/wayfare/keys/jwks:ro"]
+"""
+ALIAS = (
+    '  - {name: service, version: 0.1.0, repository: "file://../service", alias: tipping, condition: tipping.enabled}\n'
+)
+VALUES = """
+# -- Which tips an app proposes.
+tipping:
+  enabled: true
+  image: {name: front}
+  module: services.tipping.main
+  talksTo: []
+  keys: [jwks]
+  ports: {http: 8080, admin: 9090}
+  service: {enabled: true}
+  route: {paths: [/v1/tips]}
+"""
 
 
 def replaced(path: pathlib.Path, pattern: str, replacement: str) -> None:
@@ -125,6 +150,7 @@ def added(tree: pathlib.Path, without: Sequence[str] = ()) -> None:
         if (ROOT / part).is_dir():
             shutil.copytree(ROOT / part, tree / part, ignore=shutil.ignore_patterns("__pycache__"))
         else:
+            (tree / part).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / part, tree / part)
     folder = tree / "services" / "tipping"
     folder.mkdir()
@@ -145,6 +171,13 @@ def added(tree: pathlib.Path, without: Sequence[str] = ()) -> None:
             r"    shapes = \[\n",
             r'\g<0>        _box(20, 230, 150, "tipping\\ntips", "service"),\n',
         )
+    if "compose" not in without:
+        replaced(tree / "docker-compose.yml", r"\n  ingest:\n", COMPOSE + r"\g<0>")
+    if "prometheus" not in without:
+        replaced(tree / "docker/compose/prometheus.yml", r"( *- )ingest:9090\n", r"\g<0>\1tipping:9090\n")
+    if "alias" not in without:
+        replaced(tree / "charts/wayfare/Chart.yaml", r"\Z", ALIAS)
+        replaced(tree / "charts/wayfare/values.yaml", r"\n# -- Streams into", VALUES + r"\g<0>")
     if not without:
         assert run(tree, "docs/generate.py").returncode == 0
 
@@ -157,7 +190,10 @@ def run(tree: pathlib.Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 
 CHECKS = {
-    "tests": ("-m", "pytest", "-p", "no:cacheprovider", "tests/architecture/test_inventory_is_kept.py"),
+    "tests": (
+        *("-m", "pytest", "-p", "no:cacheprovider", "tests/architecture/test_inventory_is_kept.py"),
+        "tests/architecture/test_the_deployment_follows_the_inventory.py",
+    ),
     "imports": ("-c", "from importlinter.cli import lint_imports_command as check; check()", "--no-cache"),
     "docs": ("docs/generate.py", "--check"),
 }
@@ -179,13 +215,16 @@ def test_a_service_added_as_the_page_says_is_accepted_and_serves(tmp_path, monke
     ("without", "check", "told"),
     [
         (
-            ("__init__.py", "settings.py", "heading", "independence", "forbidden"),
+            ("__init__.py", "settings.py", "heading", "independence", "forbidden", "compose", "prometheus", "alias"),
             "tests",
             (
                 "test_every_folder_of_services_is_in_the_table",
                 "test_every_service_has_its_folder_settings_and_main[tipping]",
                 "test_every_service_readme_says_what_it_does_reads_writes_and_how_it_fails[tipping]",
                 "test_every_service_is_named_in_the_import_contracts",
+                "test_compose_runs_it_from_its_image_with_its_module[tipping]",
+                "test_prometheus_of_compose_watches_every_service",
+                "test_the_chart_runs_it_from_its_image_with_its_module_and_lets_it_talk_to_whom_it_says[tipping]",
             ),
         ),
         (("row",), "tests", ("test_every_folder_of_services_is_in_the_table",)),
