@@ -48,7 +48,7 @@ class Statistics:
         self._first_undegraded: int | None = None
 
     def sent(self, topic: str, count: int) -> None:
-        """Events acknowledged with 202."""
+        """Events acknowledged: with 202, or by the log."""
         metrics.ACTOR_EVENTS.labels(topic).inc(count)
         with self._lock:
             self._sent[topic] += count

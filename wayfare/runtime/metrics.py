@@ -96,8 +96,10 @@ MODEL_NOT_FROZEN = Counter(
 )
 MODEL_VERSIONS = Gauge("wayfare_model_server_versions", "Versions known, by state.", ["model", "state"])
 
-ACTOR_EVENTS = Counter("wayfare_actor_events_total", "Events that events_api acknowledged to this actor.", ["topic"])
-ACTOR_PENDING = Gauge("wayfare_actor_pending_events", "Events that wait for events_api to acknowledge them.")
+ACTOR_EVENTS = Counter(
+    "wayfare_actor_events_total", "Events acknowledged to this actor, by events_api or by the log.", ["topic"]
+)
+ACTOR_PENDING = Gauge("wayfare_actor_pending_events", "Events that wait to be acknowledged.")
 ACTOR_QUOTE_SECONDS = Histogram("wayfare_actor_quote_seconds", "Time of one quote as an app sees it.", buckets=_LATENCY)
 ACTOR_EVENT_TO_PRICE_SECONDS = Histogram(
     "wayfare_actor_event_to_price_seconds",
