@@ -9,6 +9,8 @@ class Environment {
     private final Map<String, String> globals
     private final Map<String, String> fromScripts = [:]
     private final List<Map<String, String>> layers = []
+    /** Variables that the configuration of Jenkins declares are those of its nodes. */
+    boolean onAgent
 
     Environment(Build build) {
         own = build.ownVariables()
@@ -16,10 +18,11 @@ class Environment {
     }
 
     String lookup(String name) {
-        for (Map<String, String> layer : layers.reverse() + [fromScripts, globals, own]) {
+        for (Map<String, String> layer : layers.reverse() + [fromScripts, onAgent ? globals : [:], own]) {
             if (layer.get(name) != null) { return layer[name] }
         }
         if (name in SOMETIMES) { return null }
+        if (globals.containsKey(name)) { throw new Refused("environment variable '$name' comes with an agent, and there is none here") }
         throw new Refused("environment variable '$name' is declared nowhere: not in the Jenkinsfile, nor among Jenkins' own, nor in casc.yaml")
     }
 

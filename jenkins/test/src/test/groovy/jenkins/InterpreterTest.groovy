@@ -60,6 +60,7 @@ class InterpreterTest {
         (pipeline("stage('One') { parallel { stage('A') { parallel { stage('B') { steps { echo 'x' } } } } } }")): 'cannot hold others in parallel',
         (pipeline("stage('One') { steps { echo 'x' } }", 'triggers { pollSCM("x") }')): "unknown 'pollSCM'",
         (pipeline("stage('One') { steps { echo 'x' } }", 'parameters { text(name: "x") }')): "unknown 'text'",
+        (pipeline("stage('One') { steps { echo 'x' } }", 'environment { A = "${env.CITY}" }')): "'CITY' comes with an agent",
         (pipeline("stage('One') { steps { echo 'x' } }", 'environment { TAG = "${env.GIT_COMMIT}" }')): 'a part of TAG is not set here',
         (pipeline("stage('One') { steps { script { env.TAG = 'b' } } }", "environment { TAG = 'a' }")): 'which would win',
         (pipeline("stage('One') { steps { echo 'x' }; post { always { sh 'make' } } }")): "'sh' needs an agent",

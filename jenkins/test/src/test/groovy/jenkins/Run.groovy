@@ -169,11 +169,13 @@ class Run {
         }
         String outer = agent
         agent = wanted.template
+        environment.onAgent = true
         pods << "${stage ?: 'pipeline'}: $agent".toString()
         try {
             environment.layered([GIT_COMMIT: '0f' * 20], block)
         } finally {
             agent = outer
+            environment.onAgent = outer != null
         }
     }
 
