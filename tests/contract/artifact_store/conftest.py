@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 import fsspec
@@ -25,13 +26,13 @@ from wayfare.domain.models.artifact import Artifacts
 BUCKET = "artifacts"
 
 
-class Backend:
+class Backend(ABC):
     """A store under test, and how a test reaches behind its back. fresh: another store object at the same place."""
 
     store: Artifacts
 
-    def fresh(self) -> Artifacts:
-        raise NotImplementedError
+    @abstractmethod
+    def fresh(self) -> Artifacts: ...
 
     def put(self, folder, signer, model="surge-sf", day=dt.date(2026, 11, 21)) -> int:
         return self.store.write(
