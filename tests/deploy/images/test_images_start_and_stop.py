@@ -40,7 +40,7 @@ def told(engine: Engine):
     variables = [f"--env={name}={value}" for name, value in NOWHERE.items()]
     yield (*variables, f"--volume={volume}:/etc/wayfare:ro", "--volume=/models", "--volume=/lake")
     for container in engine.started:
-        engine("rm", "--force", container, check=False)
+        engine("rm", "--force", "--volumes", container, check=False)
     engine("volume", "rm", "--force", volume, check=False)
 
 
