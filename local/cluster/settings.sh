@@ -58,6 +58,7 @@ syncFrequency: 10s
 registerNode: true
 maxPods: 200
 serializeImagePulls: false
+runtimeRequestTimeout: 10m
 podLogsDir: $STATE/log/pods
 volumePluginDir: $STATE/kubelet/volumeplugins
 YAML

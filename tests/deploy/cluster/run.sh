@@ -16,7 +16,7 @@ cd "$here/../../.."
 # shellcheck source=../../../docker/engine.sh
 . docker/engine.sh
 export REGISTRY TAG
-images=(front stream spark trainer model-server)
+images=(front stream trainer model-server)
 stores=(kafka cassandra redis s3)
 
 unavailable() { say "$*"; exit 69; }
