@@ -16,6 +16,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 PARTS = (
     *("wayfare", "services", "pipelines", "local", "tests/architecture", "docs", "docker/compose"),
     *("pyproject.toml", "README.md", "docker-compose.yml", "charts/wayfare/Chart.yaml", "charts/wayfare/values.yaml"),
+    "charts/wayfare/values.schema.json",
 )
 
 FILES = {
@@ -178,6 +179,8 @@ def added(tree: pathlib.Path, without: Sequence[str] = ()) -> None:
     if "alias" not in without:
         replaced(tree / "charts/wayfare/Chart.yaml", r"\Z", ALIAS)
         replaced(tree / "charts/wayfare/values.yaml", r"\n# -- Streams into", VALUES + r"\g<0>")
+        schema = r'\g<0>  "tipping": {"description": "Checked by the chart service.", "type": "object"},\n'
+        replaced(tree / "charts/wayfare/values.schema.json", r'(?<=\n)(?=  "ingest": )', schema)
     if not without:
         assert run(tree, "docs/generate.py").returncode == 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import re
 from typing import Any
@@ -54,8 +55,10 @@ def test_the_chart_runs_it_from_its_image_with_its_module_and_lets_it_talk_to_wh
     assert sorted(values["talksTo"]) == sorted(other.replace("_", "-") for other in row.talks_to)
 
 
-def test_the_chart_runs_nothing_else():
+def test_the_chart_runs_nothing_else_and_takes_values_for_each():
     assert set(in_the_chart()) == set(PROCESSES) - NOT_ON_A_CLUSTER
+    schema = json.loads((ROOT / "charts/wayfare/values.schema.json").read_text())
+    assert {row["alias"] for row in CHART["dependencies"]} <= set(schema["properties"])
 
 
 def test_prometheus_of_compose_watches_every_service():
