@@ -3,12 +3,25 @@ import time
 
 import pytest
 
+from wayfare.adapters.memory_idempotency import MemoryIdempotency
+from wayfare.domain.callers import ROLES, Caller
 from wayfare.domain.errors import Conflict, StoreUnavailable
 from wayfare.runtime.deadline import Deadline
+from wayfare.runtime.web.app import create_app
 from wayfare.runtime.web.idempotency import fingerprint
-from wayfare.runtime.web.routes import Answer
+from wayfare.runtime.web.routes import Answer, Route
+from wayfare.runtime.web.types import Model
 
 BODY = b'{"pickup": {"lat": 1, "lon": 2}}'
+
+
+class Anything(Model):
+    pass
+
+
+class Known:
+    def verify(self, token):
+        return Caller("r-1", "rider", None)
 
 
 class Broken:
@@ -53,6 +66,28 @@ def test_a_key_is_scoped_to_its_subject(world):
     world.post(Idempotency_Key="k-1", token="rider:r-2")
     world.post(Idempotency_Key="k-1", token="service:r-1")
     assert world.count == 3
+
+
+def test_a_key_is_scoped_to_its_route():
+    routes = [
+        Route("POST", path, lambda call, path=path: Answer(201, {"path": path}), ROLES, "Do", {201: None},
+              body=Anything, idempotent=True)
+        for path in ("/v1/quotes", "/v1/bookings")
+    ]  # fmt: skip
+    app = create_app("test", routes, verifier=Known(), store=MemoryIdempotency())
+    headers = {"Authorization": "Bearer any", "Idempotency-Key": "k-1"}
+    found = [app.test_client().post(route.path, json={}, headers=headers).get_json() for route in routes]
+    assert found == [{"path": "/v1/quotes"}, {"path": "/v1/bookings"}]
+
+
+def test_an_answer_is_kept_for_24_hours(make_world):
+    now = [0.0]
+    world = make_world(store=MemoryIdempotency(clock=lambda: now[0]))
+    world.post(Idempotency_Key="k-1")
+    now[0] = 24 * 3600 - 1
+    assert world.post(Idempotency_Key="k-1").get_json()["count"] == 1
+    now[0] = 24 * 3600
+    assert world.post(Idempotency_Key="k-1").get_json()["count"] == 2
 
 
 @pytest.mark.parametrize("key", ["x" * 256, "a b", "é"])

@@ -81,6 +81,15 @@ def test_another_rider_may_not_read_a_booking(world):
     assert world.get(f"/v1/bookings/{booking['booking_id']}", "service.s").status_code == 200
 
 
+def test_a_token_of_another_city_books_and_reads_nothing_here(world):
+    token = world.quote()["quote_token"]
+    refused = world.post("/v1/bookings", {"quote_token": token}, "rider.r-1.sf")
+    assert refused.status_code == 403
+    booking = book(world, token)
+    assert booking.status_code == 201, "the refused try must not have used the quote"
+    assert world.get(f"/v1/bookings/{booking.get_json()['booking_id']}", "rider.r-1.sf").status_code == 403
+
+
 @pytest.mark.parametrize("booking_id", ["b-0000", "q-1", "nonsense"])
 def test_a_booking_that_is_not_there_is_not_found(world, booking_id):
     assert world.get(f"/v1/bookings/{booking_id}").status_code == 404

@@ -243,3 +243,12 @@ def test_rows_kept_between_ticks_are_what_computing_them_anew_gives(world, chang
     after, fresh = rows(kept), rows(MapRows())
     assert repr(after) == repr(fresh)
     assert (repr(after[0]) == repr(before)) == (change == "nothing")
+
+
+def test_a_token_of_another_city_sees_nothing_of_this_one(world):
+    world.copies.compute_maps()
+    world.copies.refresh()
+    token = "rider.r-1.sf"
+    assert world.get(f"/v1/surge?lat={DOWNTOWN[0]}&lon={DOWNTOWN[1]}", token).status_code == 403
+    assert the_map(world, token=token).get_json()["features"] == []
+    assert world.get("/v1/cities", token).get_json()["cities"] == []
