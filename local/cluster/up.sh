@@ -48,6 +48,10 @@ for root in "${CGROUP_ROOTS[@]}"; do
   for setting in cpuset.cpus cpuset.mems; do # version 1: empty, and nothing could start in it
     [ ! -f "$root/$NAME/$setting" ] || cat "$root/$setting" >"$root/$NAME/$setting"
   done
+  # On a busy machine all pods together would get the CPU of one process: a group counts as one.
+  for weight in cpu.shares=40960 cpu.weight=4000; do
+    [ ! -f "$root/$NAME/${weight%=*}" ] || echo "${weight#*=}" >"$root/$NAME/${weight%=*}"
+  done
 done
 if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
   for controller in cpu cpuset memory pids io hugetlb; do

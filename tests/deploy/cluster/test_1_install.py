@@ -56,7 +56,6 @@ def test_the_trained_model_went_live_through_the_artifact_store(installation: In
     )
     assert quote["lineage"]["price_source"] == "model"
     assert quote["lineage"]["model"] == "surge-sim"
-    installation.state["version"] = quote["lineage"]["version"]
 
 
 def test_every_service_of_the_inventory_runs_and_none_restarted_more_than_while_it_waited(installation: Installation):
@@ -124,7 +123,8 @@ print(json.dumps({"quote": quote, "answers": [[a.status_code, a.json()] for a in
 
 def test_helm_test_passes(installation: Installation):
     began = time.monotonic()
-    installation.run_helm("test", RELEASE, "--timeout", "5m", "--logs")
+    said = installation.run_helm("test", RELEASE, "--timeout", "5m")
+    assert "Phase:          Succeeded" in said
     installation.report.add("`helm test`", time.monotonic() - began, "s")
 
 
