@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterable
@@ -54,11 +55,13 @@ def serve_admin(health: Health, host: str, port: int) -> ThreadingHTTPServer:
                 self._answer(404, b'{"status":"not found"}', "application/json")
 
         def _answer(self, status: int, body: bytes, media_type: str) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", media_type)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            # A probe that gave up waiting has hung up; the next one asks again.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                self.send_response(status)
+                self.send_header("Content-Type", media_type)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
             """Probes every second are not worth a line each."""
