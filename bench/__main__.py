@@ -22,6 +22,8 @@ from rich.console import Console
 from rich.table import Table
 
 MODULES = ("ingest_decode", "serving_import", "quote_overhead", "event_to_price", "capacity")
+ON_REQUEST = ("images",)
+"""Run when named: these need a container engine."""
 
 
 def spread(ratios: list[float]) -> str:
@@ -34,7 +36,7 @@ def spread(ratios: list[float]) -> str:
 def main() -> int:
     """Run what was asked for; exit status 1 when a benchmark could not be run."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("names", nargs="*", default=list(MODULES), help=f"among {', '.join(MODULES)}")
+    parser.add_argument("names", nargs="*", default=list(MODULES), help=f"among {', '.join((*MODULES, *ON_REQUEST))}")
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("bench/results.json"))
     options = parser.parse_args()

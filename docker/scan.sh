@@ -24,7 +24,7 @@ sbom() { # $1 kind
     docker) docker save --output "$work/image.tar" "$image" ;;
   esac
   SYFT_CHECK_FOR_APP_UPDATE=false "$tools/syft" scan --quiet "docker-archive:$work/image.tar" --source-name "wayfare/$1" \
-    --source-version "$TAG" --output "cyclonedx-json=build/sbom/$1.cdx.json"
+    --source-version "$TAG" --select-catalogers -file --output "cyclonedx-json=build/sbom/$1.cdx.json"
   rm -f "$work/image.tar"
 }
 

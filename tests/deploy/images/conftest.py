@@ -76,7 +76,7 @@ class Engine:
         status, _, body = done.stdout.strip().partition(" ")
         return int(status or 0), body
 
-    def wait(self, container: str, path: str, status: int, seconds: float = 90.0) -> str:
+    def wait(self, container: str, path: str, status: int, seconds: float = 200.0) -> str:
         """Ask until the status comes; fails with the last answer and the end of the log."""
         deadline, told = time.monotonic() + seconds, (0, "")
         while time.monotonic() < deadline:
