@@ -1,5 +1,6 @@
 """One `helm install`: everything comes up, a model is trained and goes live, and a price comes back through the Service."""
 
+import base64
 import json
 import time
 
@@ -139,7 +140,9 @@ def test_smoke_passes_against_the_services(installation: Installation):
     )
     if not reachable:
         pytest.skip("this machine does not reach the cluster's Services, so smoke.sh is not run from it")
-    token = installation.work / "keys/tokens/service.token"
+    token = installation.work / "service.token"
+    stored = installation.kube.json("get", "secret", "wayfare-service-token")["data"]["service.token"]
+    token.write_bytes(base64.b64decode(stored))
     done = run(
         "env",
         f"PRICING_URL=http://{addresses['pricing-api']}",
