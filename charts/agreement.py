@@ -1,7 +1,8 @@
-"""What the rendered chart and the code must agree on: `python charts/agreement.py RENDERED.yaml` exits with 1 and says what does not.
+"""What the rendered chart and the code must agree on.
 
-Every setting that a process requires is given to it, none is given that it does not have (docs/reference/settings.md), and
-the connections that network policies allow are those of wayfare/inventory.py.
+`PYTHONPATH=. python charts/agreement.py RENDERED.yaml` exits with 1 and says what they do not agree on. Every setting
+that a process requires is given to it, none is given that it does not have (docs/reference/settings.md), and the
+connections that network policies allow are those of wayfare/inventory.py.
 """
 
 from __future__ import annotations
@@ -11,13 +12,11 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 
+from rendered import Object, objects, pods
+
+from wayfare.inventory import ACTORS, SERVERS, SERVICES
+
 ROOT = pathlib.Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "charts")]
-
-from rendered import Object, objects, pods  # noqa: E402
-
-from wayfare.inventory import ACTORS, SERVERS, SERVICES  # noqa: E402
-
 PROCESSES = (*SERVICES, *ACTORS)
 SECTIONS = {
     "pipelines.history.main": "pipelines/history",

@@ -62,7 +62,7 @@ schemas() {
     helm template wayfare "charts/$chart" --namespace wayfare "${values[@]}" >"$work/out/$chart-$name.yaml"
     helm4 template wayfare "charts/$chart" --namespace wayfare "${values[@]}" >"$work/four.yaml"
     "$python" charts/rendered.py "$work/out/$chart-$name.yaml" "$work/four.yaml" || fail "$chart $name, see above"
-    [[ $chart != wayfare ]] || "$python" charts/agreement.py "$work/out/$chart-$name.yaml" || fail "$chart $name, see above"
+    [[ $chart != wayfare ]] || PYTHONPATH=$PWD "$python" charts/agreement.py "$work/out/$chart-$name.yaml" || fail "$chart $name, see above"
     mapfile -t ignored < <(awk -v name="$name" '!/^#/ && ($2 == "*" || index("," $2 ",", "," name ",")) {print "--ignore-test"; print $1}' "charts/$chart/kube-score.txt")
     kube-score score --kubernetes-version v1.34 --ignore-container-cpu-limit --enable-optional-test container-seccomp-profile \
       --enable-optional-test container-ports-check "${ignored[@]}" --output-format ci "$work/out/$chart-$name.yaml" >"$work/score" ||
