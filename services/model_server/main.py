@@ -63,6 +63,10 @@ def serve(settings: ModelServerSettings, stop: threading.Event) -> None:
             ("grpc.max_receive_message_length", settings.max_message_bytes),
             ("grpc.max_send_message_length", settings.max_message_bytes),
             ("grpc.so_reuseport", 0),
+            # A client looks up whom else it may ask only when a connection ends: without an age, servers that were
+            # added would stand idle.
+            ("grpc.max_connection_age_ms", 30_000),
+            ("grpc.max_connection_age_grace_ms", 10_000),
         ],
     )
     handlers = ModelServer(shelf)

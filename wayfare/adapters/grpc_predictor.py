@@ -30,6 +30,8 @@ _OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
+    # Its name is looked up again as soon: by gRPC's own 30 s, all servers known may have been replaced meanwhile.
+    ("grpc.dns_min_time_between_resolutions_ms", 1_000),
 )
 
 _ANSWERED = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.INTERNAL)
