@@ -115,11 +115,13 @@ class LazySession:
         return found
 
     def _connect(self) -> Any:
-        cluster = build_cluster(self._settings)
+        cluster = None
         try:
+            cluster = build_cluster(self._settings)  # resolves the names, which may not exist before the servers do
             session = cluster.connect(self._keyspace)
         except DRIVER_ERRORS as error:
-            cluster.shutdown()
+            if cluster is not None:
+                cluster.shutdown()
             raise StoreUnavailable(
                 f"Cassandra at {self._settings.cassandra_hosts} cannot be reached, got {type(error).__name__}: {error}"
             ) from error
