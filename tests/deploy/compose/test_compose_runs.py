@@ -13,7 +13,7 @@ from wayfare.inventory import SERVICES
 
 SERVING = [row.name.replace("_", "-") for row in SERVICES]
 PLACES = {"pickup": {"lat": 37.7793, "lon": -122.4193}, "dropoff": {"lat": 37.7955, "lon": -122.3937}}
-pytestmark = pytest.mark.timeout(2400)
+pytestmark = pytest.mark.timeout(3000)
 
 
 def readiness(stack, service: str) -> dict:
@@ -77,7 +77,7 @@ def test_every_service_becomes_ready_whatever_started_first(running):
         alone = set(waiting) == {"pricing-api"} and set(waiting["pricing-api"]["reasons"]) == {"model"}
         return alone, waiting
 
-    wait_until(all_ready, 420)
+    wait_until(all_ready, 600)
 
 
 def test_without_a_model_there_is_no_price_and_that_is_said(running, token):
@@ -92,7 +92,7 @@ def test_nobody_without_a_token_is_served(running, token):
 
 
 def test_history_training_and_publishing_lead_to_a_quote_by_the_model(running, token):
-    running("--profile", "training", "up", "--no-recreate", "--exit-code-from", "publish", "publish", seconds=1500)
+    running("--profile", "training", "up", "--no-recreate", "--exit-code-from", "publish", "publish", seconds=1800)
 
     def quoted():
         answer = ask(running, "PRICING_PORT", "/v1/quotes", token, PLACES)
