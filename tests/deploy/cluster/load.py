@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import math
 import pathlib
 import threading
 import time
@@ -26,7 +27,7 @@ import httpx
 
 STOP = pathlib.Path("/tmp/stop")
 CALL_SECONDS = 2.0
-WORKERS = 4
+CALLS_OF_ONE_CALLER = 3.0
 PLACES = [(37.7793, -122.4193), (37.7955, -122.3937), (37.7694, -122.4862), (37.7599, -122.4148), (37.8024, -122.4058)]
 
 
@@ -185,9 +186,11 @@ def main() -> None:
         ("quotes", options.pricing_url, options.quotes),
         ("pings", options.events_url, options.pings),
     ):
-        for index in range(WORKERS if rate else 0):
+        # A caller waits for its answer: there are enough of them to keep the rate when answers take a third of a second.
+        callers = max(4, math.ceil(rate / CALLS_OF_ONE_CALLER)) if rate else 0
+        for index in range(callers):
             caller = Caller(url, token, index % 2 == 0, tallies[kind], lock)
-            threads.append(threading.Thread(target=work, args=(caller, kind, WORKERS / rate, numbers)))
+            threads.append(threading.Thread(target=work, args=(caller, kind, callers / rate, numbers)))
     for thread in threads:
         thread.start()
     print("started", flush=True)
