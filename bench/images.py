@@ -50,7 +50,7 @@ class Containers:
         return float(json.loads(self("image", "inspect", image))[0]["Size"]) / 1e6
 
     def cold_start(self, image: str, port: int, *arguments: str) -> float:
-        """Seconds until /healthz answers; RuntimeError with the log when it does not within two minutes."""
+        """Seconds until /healthz answers; RuntimeError with the log when it does not within five minutes."""
         with socket.socket() as one:
             one.bind(("127.0.0.1", 0))
             outside = one.getsockname()[1]
@@ -61,7 +61,7 @@ class Containers:
         publish = f"--publish=127.0.0.1:{outside}:{port}"
         try:
             self("run", "--detach", "--name", name, "--tmpfs=/tmp:mode=1777", publish, *options, image, *command)
-            while time.perf_counter() - began < 120:
+            while time.perf_counter() - began < 300:
                 try:
                     with urllib.request.urlopen(f"http://127.0.0.1:{outside}/healthz", timeout=2) as answer:
                         if answer.status == 200:
