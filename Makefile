@@ -53,34 +53,34 @@ scan: ## SBOM, licences and known vulnerabilities of the images
 audit: setup ## known vulnerabilities of the locked dependencies
 	docker/audit.sh
 
-charts: tools ## lint, schema, unit tests and generated README of the charts
+charts: setup ## lint, schema, unit tests and generated README of the charts
 	charts/check.sh
 
-test-images: images ## start every image and look inside
+test-images: setup images ## start every image and look inside
 	.venv/bin/pytest tests/deploy/images $(ARGS)
 
-test-compose: images ## the compose file, checked by the compose tool; Wayfare's part of it run
+test-compose: setup images ## the compose file, checked by the compose tool; Wayfare's part of it run
 	.venv/bin/pytest tests/deploy/compose $(ARGS)
 
 test-jenkins: setup ## the Jenkinsfile, run by an interpreter of its syntax
 	jenkins/test.sh
 
-cluster: tools ## a Kubernetes on this machine, for trying out; `make cluster-down` ends it
+cluster: ## a Kubernetes on this machine, for trying out; `make cluster-down` ends it
 	local/cluster/up.sh
 
 cluster-down: ## end that cluster
 	local/cluster/down.sh
 
-test-cluster: setup images tools ## install, upgrade, break and uninstall on a real Kubernetes: $KUBECONFIG, or one made here
+test-cluster: setup images ## install, upgrade, break and uninstall on a real Kubernetes: $KUBECONFIG, or one made here
 	tests/deploy/cluster/run.sh $(ARGS)
 
 publish-images: ## push the images: REGISTRY=host/path TAG=version
 	docker/publish.sh
 
-publish-chart: tools ## package, sign and push the chart: REGISTRY=host/path VERSION=semver
+publish-chart: ## package, sign and push the chart: REGISTRY=host/path VERSION=semver
 	charts/publish.sh
 
-preview: setup tools ## a change in a namespace of its own: ARGS=up, smoke or down; NAMESPACE= REGISTRY= TAG=
+preview: setup ## a change in a namespace of its own: ARGS=up, smoke or down; NAMESPACE= REGISTRY= TAG=
 	jenkins/preview.sh $(ARGS)
 
 deploy: ## install or upgrade: ENVIRONMENT=staging NAMESPACE=wayfare REGISTRY=host/path TAG=version

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What the scripts of this folder share; sourced, not run.
-#   engine: sets ENGINE to docker where its daemon answers, else to podman, which is installed where that is allowed.
+#   engine: sets ENGINE to docker where its daemon answers, else to podman, which is installed where that is allowed; else
+#           exits with 69 (EX_UNAVAILABLE).
 # shellcheck disable=SC2034 # the sourcing scripts read these
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/wayfare
@@ -28,7 +29,8 @@ install_podman() {
     DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${wanted[@]}" >&2
   else
-    fail "a container engine is needed: start Docker, or type  sudo apt-get install -y --no-install-recommends ${wanted[*]}"
+    say "a container engine is needed: start Docker, or type  sudo apt-get install -y --no-install-recommends ${wanted[*]}"
+    exit 69
   fi
 }
 
