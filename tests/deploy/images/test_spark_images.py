@@ -52,8 +52,10 @@ def test_executor_looks_for_the_driver_that_it_is_told(engine, spark):
         "SPARK_EXECUTOR_POD_IP": "127.0.0.1",
         "SPARK_EXECUTOR_POD_NAME": "pod-7",
         "SPARK_RESOURCE_PROFILE_ID": "0",
-        "SPARK_JAVA_OPT_0": "-Dspark.network.timeout=5s -Dnever=split",
-        "SPARK_JAVA_OPT_1": "-Dspark.rpc.askTimeout=5s",
+        # Were an option split at its blank, Java would take the second part for the class to run.
+        "SPARK_JAVA_OPT_0": "-Dspark.app.name=a name",
+        "SPARK_JAVA_OPT_1": "-Dspark.network.timeout=5s",
+        "SPARK_JAVA_OPT_2": "-Dspark.rpc.askTimeout=5s",
     }
     done = engine.run(spark, "executor", options=tuple(f"--env={k}={v}" for k, v in told.items()), check=False)
     assert done.returncode != 0
