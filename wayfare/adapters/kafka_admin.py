@@ -9,6 +9,7 @@ from typing import Any
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
+from wayfare.adapters.kafka_client import check_reachable
 from wayfare.domain.errors import LogUnavailable
 from wayfare.inventory import TOPICS, Topic
 
@@ -39,6 +40,7 @@ def admin(options: Mapping[str, object], timeout_seconds: float) -> Iterator[Any
     """An admin client, closed at the end; every driver error becomes LogUnavailable."""
     milliseconds = int(timeout_seconds * 1000)
     try:
+        check_reachable(options)
         client = KafkaAdminClient(**options, bootstrap_timeout_ms=milliseconds, request_timeout_ms=milliseconds)
         try:
             yield client
