@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from wayfare.domain.errors import StoreUnavailable
+from wayfare.domain.errors import ArtifactRefused, StoreUnavailable
 from wayfare.domain.models.artifact import SAVED_MODEL, VerifiedArtifact
 
 _OWN = ".publisher"
@@ -96,7 +96,8 @@ class Shelf:
         try:
             for name, path in found.items():
                 expected[name].check(name, path.read_bytes())
-        except Exception:
+        except (ArtifactRefused, OSError):
+            # What rotted or cannot be read is placed anew; anything else is a defect and is told by the caller.
             return False
         return True
 
