@@ -71,6 +71,6 @@ def of_service(service: Service, layout: Layout, ports: Mapping[str, int]) -> di
     return own
 
 
-def of_operator(layout: Layout, ports: Mapping[str, int]) -> dict[str, str]:
+def of_operator(layout: Layout, ports: Mapping[str, int], given: Mapping[str, str] = os.environ) -> dict[str, str]:
     """What commands and pipelines on this machine are told: `common`, and the key that signs artifacts."""
-    return common(layout, ports) | {"WAYFARE_TRAINER_KEY_FILE": str(layout.keys / "trainer")}
+    return common(layout, ports, given) | {"WAYFARE_TRAINER_KEY_FILE": str(layout.keys / "trainer")}

@@ -45,11 +45,17 @@ def _silent(_name: str, _what: str) -> None:
 
 
 class Stack:
-    """One installation: everything it writes and runs is found by its state folder."""
+    """One installation: everything it writes and runs is found by its state folder.
 
-    def __init__(self, state: pathlib.Path, *, cache: pathlib.Path | None = None) -> None:
+    settings: WAYFARE_* variables of this installation alone; they win over this process's environment.
+    """
+
+    def __init__(
+        self, state: pathlib.Path, *, cache: pathlib.Path | None = None, settings: Mapping[str, str] | None = None
+    ) -> None:
         self.layout = Layout(state.resolve())
         self.cache = cache or default_cache()
+        self._given = {**os.environ, **(settings or {})}
 
     def start(self, names: Iterable[str] | None = None, say: Say = _silent) -> Addresses:
         """Start these processes (default: all but the actors), wait until servers answer and services live, and prepare the stores.
@@ -66,9 +72,9 @@ class Stack:
             keys.make(self.layout.keys, wall_ms())
             cities.write_default(self.layout.cities_file)
             chosen = self._choose_ports()
-            marks = environment.common(self.layout, chosen)
+            marks = environment.common(self.layout, chosen, self._given)
             text = supervise.configuration(self.layout, self._programs(chosen), marks)
-            supervise.launch(self.layout, text, {**os.environ, **marks})
+            supervise.launch(self.layout, text, {**self._given, **marks})
             with ThreadPoolExecutor(len(SERVER_NAMES)) as pool, probes.quiet_drivers():
                 rising = [pool.submit(self._raise_server, name, chosen, say) for name in SERVER_NAMES if name in wanted]
                 for server in rising:
@@ -152,7 +158,7 @@ class Stack:
 
     def environment(self) -> dict[str, str]:
         """The WAYFARE_* variables for commands and pipelines that work with this installation."""
-        return environment.of_operator(self.layout, self._known_ports())
+        return environment.of_operator(self.layout, self._known_ports(), self._given)
 
     def status(self) -> list[ProcessStatus]:
         """Every process of the installation, probed now; empty when nothing was ever started."""

@@ -31,6 +31,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.servers)
 
 
+SETTINGS = {name: value for name, value in os.environ.items() if name.startswith("WAYFARE_")}
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_earlier_tests() -> None:
+    """A setting that a test left in the environment would be read by every process and twin of the tests after it."""
+    now = {name: value for name, value in os.environ.items() if name.startswith("WAYFARE_")}
+    assert now == SETTINGS, "an earlier test, or a fixture that still lives, changed this process's environment"
+
+
 @pytest.fixture(scope="session")
 def servers(pytestconfig: pytest.Config) -> Iterator[Addresses]:
     """Kafka, Redis and Cassandra with the inventory's topics and tables, started once for the whole run.

@@ -97,8 +97,6 @@ class Demo:
         reader.close()
         self.processed_before = dict(settle.processed(self.stack).rows)
         (self.stack.layout.run / "simulator.json").unlink(missing_ok=True)
-        if self.options.replay:
-            os.environ["WAYFARE_REPLAY_FILE"] = str(self.options.replay.resolve())
         self.stack.start([self.options.actor], say=self.say)
 
     def watch(self) -> None:

@@ -119,26 +119,23 @@ def city(pytestconfig: pytest.Config) -> Iterator[City]:
             print(f"e2e: {name} {what[:150]}", flush=True)
 
     kept = os.environ.get("WAYFARE_TEST_INSTALLATION")
-    stack = Stack(pathlib.Path(kept or tempfile.mkdtemp(prefix="wayfare-e2e-")))
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in SMALL.items():
-            patch.setenv(name, value)
-        try:
-            if not kept or any(row.health != "ok" for row in stack.status()) or not stack.status():
-                build(stack, say)
-            addresses = stack.addresses()
-            with (
-                httpx.Client(base_url=str(addresses.events_url), timeout=10.0) as events,
-                httpx.Client(base_url=str(addresses.pricing_url), timeout=10.0) as pricing,
-            ):
-                started = City(stack, events, pricing)
-                started.tell_weather()
-                started.until(started.undegraded, 60, "the first undegraded quote")
-                started.until(started.map_is_there, 30, "the first surge map")
-                yield started
-        finally:
-            if not kept:
-                stack.stop(say)
+    stack = Stack(pathlib.Path(kept or tempfile.mkdtemp(prefix="wayfare-e2e-")), settings=SMALL)
+    try:
+        if not kept or any(row.health != "ok" for row in stack.status()) or not stack.status():
+            build(stack, say)
+        addresses = stack.addresses()
+        with (
+            httpx.Client(base_url=str(addresses.events_url), timeout=10.0) as events,
+            httpx.Client(base_url=str(addresses.pricing_url), timeout=10.0) as pricing,
+        ):
+            started = City(stack, events, pricing)
+            started.tell_weather()
+            started.until(started.undegraded, 60, "the first undegraded quote")
+            started.until(started.map_is_there, 30, "the first surge map")
+            yield started
+    finally:
+        if not kept:
+            stack.stop(say)
     if not kept:
         shutil.rmtree(stack.layout.state)
 

@@ -33,7 +33,8 @@ def command(replay: pathlib.Path | None, speed: float | None, for_seconds: float
     Exit status 1 when any part failed, or when the events sent, recorded and counted differ.
     """
     options = Options(replay, speed if speed is not None else (60.0 if replay else 1.0), for_seconds, as_json)
-    demo = Demo(Stack(default_state()), options, display.console(as_json))
+    settings = {} if replay is None else {"WAYFARE_REPLAY_FILE": str(replay.resolve())}
+    demo = Demo(Stack(default_state(), settings=settings), options, display.console(as_json))
     signal.signal(signal.SIGTERM, _interrupt)
     result = None
     try:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import gc
 import pathlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -230,15 +229,6 @@ def bundle(city: City) -> SurgeBundle:
         travel=TravelTable({24: 1.3}, {24: 0.2}, {24: 180.0}),
         priors=Priors(cells, {}, HOUR_PRIOR),
     )
-
-
-@pytest.fixture(autouse=True, scope="session")
-def settled_memory() -> Iterator[None]:
-    """As a worker does before it serves: what earlier tests have left is not looked through within a quote's deadline."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture
