@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 
 from rendered import Object, objects, pods
 
-from wayfare.inventory import ACTORS, SERVERS, SERVICES
+from wayfare.inventory import ACTORS, SERVERS, SERVICES, WATCHERS
 
 ROOT = pathlib.Path(__file__).parents[1]
 PROCESSES = (*SERVICES, *ACTORS)
@@ -25,7 +25,7 @@ SECTIONS = {
 }
 OF_ANOTHER = {"city_simulator": {"WAYFARE_REPLAY_FILE"}}
 """Required settings that settings.md lists under a service, but of which another process of its folder is told."""
-STORES = {server.name for server in SERVERS} | {"artifacts"}
+STORES = {server.name for server in (*SERVERS, *WATCHERS)} | {"artifacts"}
 
 
 def documented() -> dict[str, dict[str, bool]]:

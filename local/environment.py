@@ -54,6 +54,8 @@ def common(layout: Layout, ports: Mapping[str, int], given: Mapping[str, str] = 
         "WAYFARE_MODEL_SERVER": ("model_server.grpc", f"{LOOPBACK}:%d"),
         "WAYFARE_EVENTS_URL": ("events_api.http", f"http://{LOOPBACK}:%d"),
         "WAYFARE_PRICING_URL": ("pricing_api.http", f"http://{LOOPBACK}:%d"),
+        "WAYFARE_PROMETHEUS_URL": ("prometheus", f"http://{LOOPBACK}:%d"),
+        "WAYFARE_ALERTMANAGER_URL": ("alertmanager", f"http://{LOOPBACK}:%d"),
     }
     variables |= {name: form % ports[port] for name, (port, form) in addresses.items() if port in ports}
     return variables

@@ -93,6 +93,15 @@ def of_service(name: str, chosen: Mapping[str, int], path: str = "/readyz") -> P
     return lambda: service(port, path)
 
 
+def watcher(port: int, path: str) -> str | None:
+    """None when a server that watches answers 200, else why not."""
+    try:
+        answer = httpx.get(f"http://{ports.LOOPBACK}:{port}{path}", timeout=TIMEOUT_SECONDS, trust_env=False)
+    except httpx.HTTPError as error:
+        return f"does not answer: {type(error).__name__}"
+    return None if answer.status_code == 200 else f"answered {answer.status_code}"
+
+
 def of_server(name: str, chosen: Mapping[str, int], state: pathlib.Path) -> Probe:
     """The probe of a third-party server."""
     port = chosen[name]
@@ -100,5 +109,8 @@ def of_server(name: str, chosen: Mapping[str, int], state: pathlib.Path) -> Prob
         "kafka": lambda: kafka(port),
         "redis": lambda: redis_ping(port),
         "cassandra": lambda: cassandra(port, state),
+        "prometheus": lambda: watcher(port, "/-/ready"),
+        "alertmanager": lambda: watcher(port, "/-/ready"),
+        "node_exporter": lambda: watcher(port, "/metrics"),
     }
     return probes[name]

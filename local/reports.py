@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from local import environment, ports, probes, reap, supervise
 from local.layout import Layout
-from wayfare.inventory import ACTORS, SERVERS, SERVICES, Service
+from wayfare.inventory import ACTORS, SERVERS, SERVICES, WATCHERS, Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,8 @@ class Addresses:
     model_server: str | None = None
     events_url: str | None = None
     pricing_url: str | None = None
+    prometheus_url: str | None = None
+    alertmanager_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ def addresses(layout: Layout, chosen: Mapping[str, int]) -> Addresses:
         model_server=given.get("WAYFARE_MODEL_SERVER"),
         events_url=given.get("WAYFARE_EVENTS_URL"),
         pricing_url=given.get("WAYFARE_PRICING_URL"),
+        prometheus_url=given.get("WAYFARE_PROMETHEUS_URL"),
+        alertmanager_url=given.get("WAYFARE_ALERTMANAGER_URL"),
     )
 
 
@@ -69,7 +73,7 @@ def status(layout: Layout, chosen: Mapping[str, int]) -> list[ProcessStatus]:
                 health = f"{state.lower()}: {health}"
         return ProcessStatus(name, _address(row, name, chosen), _admin_address(row, chosen), pid, health)
 
-    rows: list[tuple[Service | None, str]] = [(None, row.name) for row in SERVERS]
+    rows: list[tuple[Service | None, str]] = [(None, row.name) for row in (*SERVERS, *WATCHERS)]
     rows += [(row, row.name) for row in SERVICES]
     rows += [(row, row.name) for row in ACTORS if states.get(row.name, ("", None))[1]]
     with probes.quiet_drivers(), ThreadPoolExecutor(len(rows)) as pool:

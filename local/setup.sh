@@ -30,6 +30,9 @@ missing_packages() {
   has_java_17 || echo openjdk-17-jre-headless
   command -v mvn >/dev/null || echo maven
   command -v redis-server >/dev/null || echo redis-server
+  { command -v prometheus && command -v promtool; } >/dev/null || echo prometheus
+  { command -v prometheus-alertmanager && command -v amtool; } >/dev/null || echo prometheus-alertmanager
+  command -v prometheus-node-exporter >/dev/null || echo prometheus-node-exporter
 }
 
 missing=$(missing_packages "$@" | tr '\n' ' ')
@@ -38,10 +41,24 @@ if [ -n "${missing// /}" ]; then
     say "installing $missing"
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq
+    # Debian would start servers of its own on their usual ports; Wayfare runs its own and leaves no port behind.
+    policy=/usr/sbin/policy-rc.d
+    if [ -e $policy ]; then
+      policy=
+    else
+      trap 'rm -f $policy' EXIT
+      printf '#!/bin/sh\nexit 101\n' >$policy
+      chmod 755 $policy
+    fi
     # shellcheck disable=SC2086 # a list of package names
     apt-get install -y -qq --no-install-recommends $missing
-    # Debian starts a Redis of its own on port 6379; Wayfare runs its own and leaves no port behind.
-    case $missing in *redis-server*) ! command -v systemctl >/dev/null || systemctl disable -q --now redis-server || true ;; esac
+    [ -z "$policy" ] || rm -f "$policy"
+    trap - EXIT
+    for unit in $missing; do
+      case $unit in
+        redis-server | prometheus*) ! command -v systemctl >/dev/null || systemctl disable -q "$unit" 2>/dev/null || true ;;
+      esac
+    done
   else
     fail "these are needed and not installed: $missing
 Type:  sudo apt-get install -y --no-install-recommends $missing"

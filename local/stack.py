@@ -15,20 +15,31 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from local import cities, environment, keys, ports, probes, reap, reports, servers, stores, supervise
+from local import cities, environment, keys, ports, probes, reap, reports, servers, stores, supervise, watchers
 from local.errors import StackFailed, SupervisionFailed
 from local.layout import Layout, default_cache
 from local.reports import Addresses, ProcessStatus
 from local.servers import Program
-from wayfare.inventory import ACTORS, SERVERS, SERVICES, Service
+from wayfare.inventory import ACTORS, SERVERS, SERVICES, WATCHERS, Service
 from wayfare.runtime.clock import wall_ms
 
-__all__ = ["ACTOR_NAMES", "SERVER_NAMES", "SERVICE_NAMES", "Addresses", "ProcessStatus", "Stack", "StackFailed"]
+__all__ = [
+    "ACTOR_NAMES",
+    "SERVER_NAMES",
+    "SERVICE_NAMES",
+    "WATCHER_NAMES",
+    "Addresses",
+    "ProcessStatus",
+    "Stack",
+    "StackFailed",
+]
 
 SERVER_NAMES = tuple(row.name for row in SERVERS)
 SERVICE_NAMES = tuple(row.name for row in SERVICES)
 ACTOR_NAMES = tuple(row.name for row in ACTORS)
-KNOWN_NAMES = (*SERVER_NAMES, *SERVICE_NAMES, *ACTOR_NAMES)
+WATCHER_NAMES = tuple(row.name for row in WATCHERS)
+KNOWN_NAMES = (*SERVER_NAMES, *WATCHER_NAMES, *SERVICE_NAMES, *ACTOR_NAMES)
+REST = (*WATCHER_NAMES, *SERVER_NAMES)
 
 SERVER_TIMEOUT_SECONDS = 180.0
 SERVICE_TIMEOUT_SECONDS = 120.0
@@ -63,7 +74,7 @@ class Stack:
         Processes that run already stay as they are. A service that lives may still wait for what it needs, such as a
         model: see `wait_ready`. StackFailed names what did not come up, with the end of its log.
         """
-        wanted = list(names) if names is not None else [*SERVER_NAMES, *SERVICE_NAMES]
+        wanted = list(names) if names is not None else [*SERVER_NAMES, *WATCHER_NAMES, *SERVICE_NAMES]
         _refuse_unknown(wanted)
         self.layout.make()
         with self._lock():
@@ -73,10 +84,12 @@ class Stack:
             cities.write_default(self.layout.cities_file)
             chosen = self._choose_ports()
             marks = environment.common(self.layout, chosen, self._given)
-            text = supervise.configuration(self.layout, self._programs(chosen), marks)
+            text = supervise.configuration(self.layout, self._programs(chosen, wanted), marks)
             supervise.launch(self.layout, text, {**self._given, **marks})
-            with ThreadPoolExecutor(len(SERVER_NAMES)) as pool, probes.quiet_drivers():
-                rising = [pool.submit(self._raise_server, name, chosen, say) for name in SERVER_NAMES if name in wanted]
+            watchers.read_again(supervise.states(self.layout))
+            first = [name for name in (*SERVER_NAMES, *WATCHER_NAMES) if name in wanted]
+            with ThreadPoolExecutor(len(first) or 1) as pool, probes.quiet_drivers():
+                rising = [pool.submit(self._raise_server, name, chosen, say) for name in first]
                 for server in rising:
                     server.result()
             self._raise_services([row for row in (*SERVICES, *ACTORS) if row.name in wanted], chosen, say)
@@ -89,8 +102,9 @@ class Stack:
             port_names(), self.layout.ports_file, in_use_by_us=lambda name: name.partition(".")[0] in up
         )
 
-    def _programs(self, chosen: Mapping[str, int]) -> list[Program]:
+    def _programs(self, chosen: Mapping[str, int], wanted: Iterable[str]) -> list[Program]:
         programs = [servers.program(name, self.layout, chosen, self.cache) for name in SERVER_NAMES]
+        programs += watchers.programs(self.layout, chosen, self._given, wanted)
         for row in (*SERVICES, *ACTORS):
             command = (sys.executable, "-m", row.module)
             own = environment.of_service(row, self.layout, chosen)
@@ -99,7 +113,8 @@ class Stack:
 
     def _raise_server(self, name: str, chosen: Mapping[str, int], say: Say) -> None:
         say(name, "starting")
-        servers.prepare(name, self.layout, self.cache)
+        if name in SERVER_NAMES:
+            servers.prepare(name, self.layout, self.cache)
         supervise.start(self.layout, name)
         self._wait(name, probes.of_server(name, chosen, self.layout.state), SERVER_TIMEOUT_SECONDS)
         stores.prepare(name, chosen[name], self.layout.state)
@@ -178,7 +193,7 @@ class Stack:
             held = reap.listening(self.layout.state)
             # A supervisor that dies meanwhile leaves the rest to the search by marks.
             with contextlib.suppress(SupervisionFailed):
-                for names in (ACTOR_NAMES, SERVICE_NAMES, SERVER_NAMES) if supervise.is_running(self.layout) else ():
+                for names in (ACTOR_NAMES, SERVICE_NAMES, REST) if supervise.is_running(self.layout) else ():
                     for name in (name for name in names if name in stopped):
                         say(name, "stopping")
                     supervise.stop(self.layout, names)
@@ -215,7 +230,8 @@ class Stack:
 
 def port_names() -> list[str]:
     """The names of all ports that an installation uses."""
-    return [name for server in SERVER_NAMES for name in servers.PORTS[server]] + environment.port_names()
+    of_servers = [name for server in SERVER_NAMES for name in servers.PORTS[server]]
+    return of_servers + [*WATCHER_NAMES] + environment.port_names()
 
 
 def _refuse_unknown(wanted: Sequence[str]) -> None:

@@ -84,6 +84,9 @@ TOPICS = (
 
 SERVERS = (Server("kafka", 10), Server("redis", 10), Server("cassandra", 10))
 
+WATCHERS = (Server("prometheus", 10), Server("alertmanager", 10), Server("node_exporter", 10))
+"""Servers that watch the others. No service needs one to do its work; only what shows figures asks Prometheus."""
+
 SERVICES = (
     Service(
         "events_api",

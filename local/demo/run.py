@@ -16,7 +16,7 @@ from rich.live import Live
 from local import cities, keys
 from local.demo import clocks, display, figures, prepare, settle
 from local.demo.accounting import LogReader, Offsets
-from local.stack import SERVER_NAMES, SERVICE_NAMES, Stack
+from local.stack import SERVER_NAMES, SERVICE_NAMES, WATCHER_NAMES, Stack
 from wayfare.adapters.file_registry import FileRegistry, write_cities
 from wayfare.runtime.clock import wall_ms
 
@@ -64,7 +64,7 @@ class Demo:
         """Everything until the actor can begin: servers, the city's clock, services, history, model."""
         city, layout = self.options.city, self.stack.layout
         going_on = self._clock_goes_on()
-        addresses = self.stack.start(SERVER_NAMES, say=self.say)
+        addresses = self.stack.start([*SERVER_NAMES, *WATCHER_NAMES], say=self.say)
         if not going_on:
             # History is generated for a registered city, and the clock then begins where it ends.
             write_cities(layout.cities_file, [cities.load(city)])
@@ -145,6 +145,7 @@ class Demo:
         return [
             *notices,
             f"events {addresses.events_url}   prices {addresses.pricing_url}   state {addresses.state}",
+            f"figures {addresses.prometheus_url}   alerts {addresses.alertmanager_url}",
             f"TOKEN={token}",
             f'curl -s {addresses.pricing_url}/v1/quotes -H "Authorization: Bearer $TOKEN" '
             f"-H 'Content-Type: application/json' -d '{body}'",

@@ -8,7 +8,7 @@ import tomllib
 
 import pytest
 
-from wayfare.inventory import ACTORS, SERVERS, SERVICES, TOPICS
+from wayfare.inventory import ACTORS, SERVERS, SERVICES, TOPICS, WATCHERS
 
 ROOT = pathlib.Path(__file__).parents[2]
 PROCESSES = (*SERVICES, *ACTORS)
@@ -60,7 +60,7 @@ def test_every_consumed_topic_of_events_has_a_dead_letter_topic():
 
 
 def test_every_connection_names_something_that_exists():
-    known = {server.name for server in SERVERS} | {service.name for service in PROCESSES} | {"artifacts"}
+    known = {server.name for server in (*SERVERS, *WATCHERS)} | {service.name for service in PROCESSES} | {"artifacts"}
     for service in PROCESSES:
         assert set(service.talks_to) <= known, f"{service.name}: {set(service.talks_to) - known}"
 

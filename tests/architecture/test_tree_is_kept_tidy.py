@@ -10,7 +10,7 @@ import subprocess
 import grimp
 
 ROOT = pathlib.Path(__file__).parents[2]
-PACKAGES = ("wayfare", "services", "pipelines", "local")
+PACKAGES = ("wayfare", "services", "pipelines", "local", "monitoring")
 
 
 def tracked(*patterns: str) -> list[pathlib.Path]:
