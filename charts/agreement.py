@@ -23,8 +23,6 @@ SECTIONS = {
     "pipelines.surge.main": "pipelines/surge",
     "wayfare stores prepare": "wayfare stores prepare",
 }
-OF_ANOTHER = {"city_simulator": {"WAYFARE_REPLAY_FILE"}}
-"""Required settings that settings.md lists under a service, but of which another process of its folder is told."""
 STORES = {server.name for server in (*SERVERS, *WATCHERS)} | {"artifacts"}
 
 
@@ -64,9 +62,7 @@ def problems_of_settings(rendered: Mapping[tuple[str, str], Object]) -> Iterator
             told += 1
             given = {variable["name"] for variable in container["env"] if variable["name"].startswith("WAYFARE_")}
             known = settings[process]
-            missing = (
-                {setting for setting, required in known.items() if required} - given - OF_ANOTHER.get(process, set())
-            )
+            missing = {setting for setting, required in known.items() if required} - given
             # A step of a Job reads the lake alone, yet is told what the whole pipeline may use; services are told no more.
             strange = given - known.keys() if name.startswith("Deployment") else set()
             if missing or strange:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pathlib
+import re
 import sys
 from collections.abc import Iterable, Iterator
 
@@ -112,21 +114,14 @@ def features_page() -> str:
 def settings_page() -> str:
     """The settings of every process, and of the jobs that run beside them."""
     text = "# Settings\n\nRead from the environment; all problems are reported at once, at start.\n"
-    processes = {
-        row.name: row.module.rsplit(".", 1)[0] + ".settings" for row in (*inventory.SERVICES, *inventory.ACTORS)
-    }
+    processes = {row.name: row.module for row in (*inventory.SERVICES, *inventory.ACTORS)}
     jobs = {
         "wayfare stores prepare": "wayfare.cli.stores",
-        "pipelines/history": "pipelines.history.settings",
-        "pipelines/surge": "pipelines.surge.settings",
+        "pipelines/history": "pipelines.history.main",
+        "pipelines/surge": "pipelines.surge.main",
     }
     for name, module_name in (processes | jobs).items():
-        module = importlib.import_module(module_name)
-        kinds = [
-            kind
-            for kind in vars(module).values()
-            if isinstance(kind, type) and issubclass(kind, ProcessSettings) and kind.__module__ == module.__name__
-        ]
+        kinds = list(_settings_of(module_name))
         fields = {name: field for kind in kinds for name, field in kind.model_fields.items()}
         text += f"\n## {name}\n\n" + table(
             ["variable", "default", "meaning"],
@@ -140,6 +135,21 @@ def settings_page() -> str:
             ),
         )
     return text
+
+
+def _settings_of(module_name: str) -> Iterator[type[ProcessSettings]]:
+    """The settings that a process's module names; they are its own, or of the module `settings` beside it.
+
+    The module is read and not imported: some need what only their image holds.
+    """
+    spec = importlib.util.find_spec(module_name)
+    text = pathlib.Path(str(spec and spec.origin)).read_text()
+    beside = module_name.rpartition(".")[0] + ".settings"
+    home = beside if importlib.util.find_spec(beside) else module_name
+    kinds = [kind for kind in vars(importlib.import_module(home)).values() if isinstance(kind, type)]
+    for kind in kinds:
+        if issubclass(kind, ProcessSettings) and kind.__module__ == home and re.search(rf"\b{kind.__name__}\b", text):
+            yield kind
 
 
 def _box(x: int, y: int, width: int, text: str, kind: str) -> str:

@@ -32,3 +32,12 @@ def test_every_link_within_the_docs_leads_somewhere(page):
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text())
     missing = [link for link in links if not (page.parent / link).exists()]
     assert not missing
+
+
+def test_a_process_is_not_told_the_settings_of_another_that_shares_its_folder():
+    page = (ROOT / "docs/reference/settings.md").read_text()
+    sections = {part.partition("\n")[0]: part for part in page.split("\n## ")}
+    assert "WAYFARE_REPLAY_FILE" in sections["replayer"]
+    assert "WAYFARE_SIMULATION_SEED" in sections["city_simulator"]
+    assert "WAYFARE_REPLAY_FILE" not in sections["city_simulator"]
+    assert "WAYFARE_SIMULATION_SEED" not in sections["replayer"]
