@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from services.model_server.batching import Batcher
 from wayfare.runtime.logs import logger
-from wayfare.runtime.metrics import MODEL_NOT_FROZEN
+from wayfare.runtime.metrics import EXCEPTIONS, MODEL_NOT_FROZEN
 
 if TYPE_CHECKING:  # this file's rules need no TensorFlow
     from services.model_server.network import Network
@@ -145,6 +145,7 @@ class Shelf:
             fresh.network = self._load(path)
             fresh.batchers = self._wrap(fresh.network)
         except Exception as error:
+            EXCEPTIONS.labels(where="model_load").inc()
             fresh.state, fresh.error = END, f"{type(error).__name__}: {error}"[:300]
             fresh.retry_at = self._monotonic() + self._retry_seconds
             log.error("version cannot be loaded", model=model, version=number, error=fresh.error)

@@ -73,7 +73,7 @@ class Copies:
                 problem = str(error)
             newest = copy.window.newest_received_at_ms
             if newest is not None:
-                WINDOW_AGE.labels(city.id).set((now - newest) / 1000)
+                WINDOW_AGE.labels(city.id).set((now - newest) / 1000 / city.clock.speed)
                 for gauge, level in ((CABS_AVAILABLE, "cabs_available"), (REQUESTS_WAITING, "requests_waiting")):
                     # What a city has no source for is absent from the metrics: zero would say that there is none.
                     if (total := copy.window.level_total(level)) is not None:

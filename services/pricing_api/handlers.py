@@ -24,7 +24,14 @@ from wayfare.domain.pricing.quoting import Quoter
 from wayfare.domain.pricing.surge_map import SurgeMap, features, overlaps, parse_box
 from wayfare.domain.times import format_rfc3339
 from wayfare.runtime import logs
-from wayfare.runtime.metrics import BOOKINGS, DEGRADATIONS, MULTIPLIERS, QUOTES
+from wayfare.runtime.metrics import (
+    BOOKINGS,
+    DEGRADATIONS,
+    MULTIPLIERS,
+    QUOTE_WINDOW_AGE,
+    QUOTES,
+    QUOTES_DEGRADED,
+)
 from wayfare.runtime.web.problems import Refusal, Trouble, at, forbidden, invalid
 from wayfare.runtime.web.routes import Answer, Call
 
@@ -55,6 +62,10 @@ class Handlers:
             quote = self.quoter.quote(ask, self.copies.of(ask.city))
         QUOTES.labels(ask.city.id, quote.locked.price_source).inc()
         MULTIPLIERS.labels(ask.city.id, str(quote.locked.multiplier)).inc()
+        if quote.window_age_s is not None:
+            QUOTE_WINDOW_AGE.labels(ask.city.id).observe(quote.window_age_s)
+        if quote.degraded:
+            QUOTES_DEGRADED.labels(ask.city.id).inc()
         for what in quote.degraded:
             DEGRADATIONS.labels(what.partition(":")[0]).inc()
         return Answer(201, answers.quote_answer(quote))

@@ -211,6 +211,8 @@ def build(settings: PricingSettings, health: Health) -> tuple[Flask, Callable[[]
         ("log", lambda: log.problem),
     ):
         health.add(name, _once(check, began + settings.startup_grace_seconds))
+        health.tell(name, check)
+    health.tell("truths", lambda: copies.truth_problem)
 
     def stop() -> None:
         loops.stop(timeout_s=2.0)

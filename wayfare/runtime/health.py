@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from prometheus_client import REGISTRY
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from wayfare.runtime.metrics import PROBLEM
+
 Check = Callable[[], str | None]
 """A readiness check: None when fine, else the reason as a sentence. Must be fast and must not raise."""
 
@@ -20,11 +22,21 @@ class Health:
 
     def __init__(self) -> None:
         self._checks: dict[str, Check] = {}
+        self._told: dict[str, Check] = {}
         self._stopping = False
 
     def add(self, name: str, check: Check) -> None:
         """Name a thing that must be fine for this process to be ready."""
         self._checks[name] = check
+
+    def tell(self, name: str, check: Check) -> None:
+        """Name a thing whose state the metrics tell, whether or not readiness stands on it."""
+        self._told[name] = check
+
+    def measure(self) -> None:
+        """Set the metric of each named thing to what its check says now."""
+        for name, check in (self._checks | self._told).items():
+            PROBLEM.labels(name).set(check() is not None)
 
     def stopping(self) -> None:
         """From now on not ready, so that no new work is sent here."""
@@ -50,6 +62,7 @@ def serve_admin(health: Health, host: str, port: int) -> ThreadingHTTPServer:
                 body = {"status": "not ready" if reasons else "ok", "reasons": reasons}
                 self._answer(503 if reasons else 200, json.dumps(body).encode(), "application/json")
             elif self.path == "/metrics":
+                health.measure()
                 self._answer(200, generate_latest(REGISTRY), CONTENT_TYPE_LATEST)
             else:
                 self._answer(404, b'{"status":"not found"}', "application/json")

@@ -1,13 +1,38 @@
 """Every metric of every process: one typed, commented list from which the documentation is generated.
 
 Names follow the Prometheus conventions. Label values are bounded: routes, topics, gauges, cities and reasons from fixed
-lists, never ids or user input. A process imports the metrics it sets; the others stay at zero in its registry only if
+lists (`LABELS`), never ids or user input. A process imports the metrics it sets; the others stay at zero in its registry only if
 it imports this module, which every process does through `wayfare.runtime.health`'s /metrics.
 """
 
 from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
+
+LABELS = {
+    "call": "a method of the gRPC service",
+    "check": "a check of the drift monitor",
+    "city": "a registered city",
+    "code": "a gRPC status",
+    "gauge": "a count of the live window",
+    "kind": "promised or observed",
+    "label": "a label of a model",
+    "method": "an HTTP method of a route, or any",
+    "model": "a model of the installation, or unknown",
+    "multiplier": "one of the seven levels or an operator's cap",
+    "outcome": "a fixed list per metric, or a class of wayfare.domain.errors",
+    "partition": "a partition of a topic, whose number is fixed",
+    "price_source": "a step of the ladder",
+    "reason": "a fixed list per metric",
+    "route": "a route of the service, or unmatched",
+    "state": "a fixed list per metric",
+    "status": "an HTTP status",
+    "store": "redis or kafka",
+    "topic": "a topic of the inventory",
+    "what": "a thing that a process needs, by the name in its code",
+    "where": "a place in the code",
+}
+"""Every label, and the list that bounds its values."""
 
 _LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.175, 0.25, 0.5, 1.0, 2.5, 5.0)
 
@@ -24,6 +49,12 @@ IDEMPOTENCY = Counter(
     "wayfare_idempotency_total",
     "Requests with an Idempotency-Key whose answer was replayed, still_working, not_kept, or that went unprotected.",
     ["outcome"],
+)
+
+PROBLEM = Gauge(
+    "wayfare_problem",
+    "1 while something that this process needs is wrong, by its name, else 0; asked anew at every scrape.",
+    ["what"],
 )
 
 EVENTS_ACCEPTED = Counter("wayfare_events_accepted_total", "Events acknowledged by the log.", ["topic"])
@@ -46,6 +77,11 @@ INGEST_LAG = Gauge(
     "Records between the newest in the log and the newest consumed.",
     ["topic", "partition"],
 )
+CONSUMER_LAG = Gauge(
+    "wayfare_consumer_lag_records",
+    "Records between the newest in the log and the newest whose effect is kept.",
+    ["topic", "partition"],
+)
 SKETCH_ERROR = Gauge(
     "wayfare_sketch_error",
     "Count-min error of the newest pane: promised bound or observed against exact.",
@@ -54,11 +90,22 @@ SKETCH_ERROR = Gauge(
 ROWS_LANDED = Counter("wayfare_lander_rows_total", "Rows landed as Parquet.", ["topic"])
 
 WINDOW_AGE = Gauge(
-    "wayfare_window_age_seconds", "City time now minus the newest received_at in this front end's window.", ["city"]
+    "wayfare_window_age_seconds",
+    "Age of the newest received_at in this front end's window, in seconds of an unhurried clock.",
+    ["city"],
 )
 CABS_AVAILABLE = Gauge("wayfare_cabs_available", "Cabs available in the live window.", ["city"])
 REQUESTS_WAITING = Gauge("wayfare_requests_waiting", "Requests waiting in the live window.", ["city"])
 QUOTES = Counter("wayfare_quotes_total", "Quotes answered, by what set the multiplier.", ["city", "price_source"])
+QUOTES_DEGRADED = Counter(
+    "wayfare_quotes_degraded_total", "Quotes that said that something behind them was missing or old.", ["city"]
+)
+QUOTE_WINDOW_AGE = Histogram(
+    "wayfare_quote_window_age_seconds",
+    "From an event's receipt to a price that knows it, at most: the age of the live window when a quote was made.",
+    ["city"],
+    buckets=(0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0),
+)
 MULTIPLIERS = Counter("wayfare_quoted_multipliers_total", "Quotes by multiplier.", ["city", "multiplier"])
 DEGRADATIONS = Counter("wayfare_degradations_total", "Quotes degraded, by what failed.", ["what"])
 BOOKINGS = Counter("wayfare_bookings_total", "Bookings by outcome.", ["outcome"])

@@ -65,3 +65,16 @@ def test_a_probe_that_hangs_up_leaves_no_traceback(admin, capfd):
     assert get(port, "/healthz")[0] == 200
     time.sleep(0.2)
     assert "Traceback" not in capfd.readouterr().err
+
+
+def test_what_a_process_needs_is_told_by_its_metrics_whether_or_not_readiness_stands_on_it(admin):
+    health, port = admin
+    redis = ["connection refused"]
+    health.add("needed", lambda: None)
+    health.tell("store", lambda: redis[0] if redis else None)
+    assert get(port, "/readyz")[0] == 200
+    text = get(port, "/metrics")[1].decode()
+    assert 'wayfare_problem{what="store"} 1.0' in text
+    assert 'wayfare_problem{what="needed"} 0.0' in text
+    redis.clear()
+    assert 'wayfare_problem{what="store"} 0.0' in get(port, "/metrics")[1].decode()
