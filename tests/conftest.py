@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 
@@ -22,6 +23,11 @@ ROOT = pathlib.Path(__file__).parents[1]
 
 # One process runs tests of gRPC and of Spark, and Spark forks to start Java: gRPC's handlers around a fork break that child.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
+
+
+def pytest_configure() -> None:
+    """Whoever ends a run by SIGTERM, as `timeout` and CI do, gets its servers ended too, as by Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

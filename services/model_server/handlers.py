@@ -27,6 +27,7 @@ from services.model_server.network import WrongInput
 from services.model_server.shelf import END, Shelf, Version
 from wayfare.runtime.logs import logger
 from wayfare.runtime.metrics import EXCEPTIONS, MODEL_CALL_SECONDS, MODEL_CALLS
+from wayfare.runtime.tracing import RequestSpan, exemplar
 
 DEFAULT_SIGNATURE = "serving_default"
 _NO_DEADLINE_SECONDS = 60.0
@@ -63,6 +64,7 @@ class ModelServer(prediction_service_pb2_grpc.PredictionServiceServicer, model_s
     def _answer(self, call: str, work: Callable[[Any, Any], Any], request: Any, context: Any) -> Any:
         began = time.perf_counter()
         code: Any = grpc.StatusCode.OK
+        span = RequestSpan(call, _traceparent(context))
         try:
             return work(request, context)
         except _Refused as refused:
@@ -81,7 +83,11 @@ class ModelServer(prediction_service_pb2_grpc.PredictionServiceServicer, model_s
             model = request.model_spec.name
             known = model if self._shelf.knows(model) else "unknown"
             MODEL_CALLS.labels(model=known, call=call, code=code.name).inc()
-            MODEL_CALL_SECONDS.labels(model=known, call=call).observe(time.perf_counter() - began)
+            MODEL_CALL_SECONDS.labels(model=known, call=call).observe(time.perf_counter() - began, exemplar())
+            span.tell(
+                code is not grpc.StatusCode.OK, rpc__system="grpc", rpc__grpc__status_code=code.value[0], model=known
+            )
+            span.end()
         return context.abort(code, message)  # raises
 
     def _predict(self, request: Any, context: Any) -> Any:
@@ -141,6 +147,10 @@ class ModelServer(prediction_service_pb2_grpc.PredictionServiceServicer, model_s
             which = f"Specific({spec.name}, {number})" if number is not None else f"Latest({spec.name})"
             raise _Refused(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {which}")
         return found
+
+
+def _traceparent(context: Any) -> str | None:
+    return next((value for name, value in context.invocation_metadata() or () if name == "traceparent"), None)
 
 
 def _number(spec: Any) -> int | None:

@@ -12,7 +12,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from services.model_server.settings import ModelServerSettings
 from wayfare.domain.errors import SettingsInvalid
-from wayfare.runtime import logs, metrics
+from wayfare.runtime import logs, metrics, tracing
 from wayfare.runtime.health import Health, serve_admin
 from wayfare.runtime.settings import load
 from wayfare.runtime.shutdown import stop_on_signals
@@ -124,6 +124,7 @@ def main() -> None:
     """Entry point of `python -m services.model_server.main`."""
     settings = load(ModelServerSettings)
     logs.configure("model_server", settings.log_level)
+    tracing.configure("model_server", settings.otlp_endpoint, settings.trace_share)
     serve(settings, stop_on_signals())
 
 

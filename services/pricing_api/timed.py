@@ -1,4 +1,4 @@
-"""The model server, with the time of each answer measured."""
+"""The model server, with the time of each answer measured, and a span of each call where traces are recorded."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from wayfare.domain.models.predictor import Predictor, Rows
 from wayfare.runtime.metrics import PREDICT_SECONDS
+from wayfare.runtime.tracing import calling, exemplar
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,10 @@ class TimedPredictor:
         """As the inner one."""
         began = time.perf_counter()
         try:
-            return self.inner.predict(model, version, rows, timeout_s)
+            with calling("PredictionService/Predict"):
+                return self.inner.predict(model, version, rows, timeout_s)
         finally:
-            PREDICT_SECONDS.labels(model).observe(time.perf_counter() - began)
+            PREDICT_SECONDS.labels(model).observe(time.perf_counter() - began, exemplar())
 
     def states(self, model: str, timeout_s: float) -> dict[int, str]:
         """As the inner one."""

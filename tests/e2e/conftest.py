@@ -7,7 +7,7 @@ import pathlib
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ import pytest
 from local import cities, keys
 from local.demo import clocks, prepare
 from local.stack import SERVER_NAMES, SERVICE_NAMES, Stack
+from tests.e2e.collector import Collector
 from wayfare.adapters.file_registry import FileRegistry, write_cities
 from wayfare.domain.times import format_rfc3339
 from wayfare.runtime.clock import wall_ms
@@ -28,10 +29,12 @@ SMALL = {
     "WAYFARE_TRAINING_ROWS": "3000",
     "WAYFARE_EPOCHS": "6",
     "WAYFARE_STALE_AFTER_SECONDS": "10",
+    "WAYFARE_TRACE_SHARE": "0",
 }
 """A model good enough to be served; how good a model is belongs to the tests of the pipeline. And a window that ages
 while a journey waits."""
 
+NONE: Mapping[str, str] = {}
 DOWNTOWN = {"lat": 37.7793, "lon": -122.4193}
 FERRY_BUILDING = {"lat": 37.7955, "lon": -122.3937}
 
@@ -57,10 +60,10 @@ class City:
         registry = FileRegistry(self.stack.layout.cities_file, production=False).now()
         return registry.get("sim").clock.at(wall_ms())
 
-    def quote(self, rider: str, **more: Any) -> httpx.Response:
+    def quote(self, rider: str, headers: Mapping[str, str] = NONE, **more: Any) -> httpx.Response:
         """Ask for a price between two usual places."""
         body = {"pickup": DOWNTOWN, "dropoff": FERRY_BUILDING} | more
-        return self.pricing.post("/v1/quotes", json=body, headers=self.token("rider", rider))
+        return self.pricing.post("/v1/quotes", json=body, headers=self.token("rider", rider) | dict(headers))
 
     def book(self, rider: str, quote_token: str, **headers: str) -> httpx.Response:
         """Book a quote."""
@@ -68,10 +71,10 @@ class City:
             "/v1/bookings", json={"quote_token": quote_token}, headers=self.token("rider", rider) | headers
         )
 
-    def ping(self, driver: str, lat: float, lon: float, status: str = "available") -> httpx.Response:
-        """Tell where one cab is."""
-        one = {"driver_id": driver, "t": self.now(), "lat": lat, "lon": lon, "status": status}
-        return self.events.post("/v1/driver-pings", json={"pings": [one]}, headers=self.token("driver", driver))
+    def ping(self, driver: str, lat: float, lon: float, headers: Mapping[str, str] = NONE) -> httpx.Response:
+        """Tell where one available cab is."""
+        body = {"pings": [{"driver_id": driver, "t": self.now(), "lat": lat, "lon": lon, "status": "available"}]}
+        return self.events.post("/v1/driver-pings", json=body, headers=self.token("driver", driver) | dict(headers))
 
     def tell_weather(self) -> None:
         """One observation downtown, as the weather's source sends each hour."""
@@ -106,7 +109,18 @@ class City:
 
 
 @pytest.fixture(scope="session")
-def city(pytestconfig: pytest.Config) -> Iterator[City]:
+def collector() -> Iterator[Collector | None]:
+    """Where the installation sends the traces that callers asked for; None for one that was kept, which has its own."""
+    if os.environ.get("WAYFARE_TEST_INSTALLATION"):
+        yield None
+        return
+    started = Collector()
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="session")
+def city(pytestconfig: pytest.Config, collector: Collector | None) -> Iterator[City]:
     """The installation, started once.
 
     $WAYFARE_TEST_INSTALLATION names a state folder to keep: it is made there if need be and left running, for writing
@@ -119,7 +133,8 @@ def city(pytestconfig: pytest.Config) -> Iterator[City]:
             print(f"e2e: {name} {what[:150]}", flush=True)
 
     kept = os.environ.get("WAYFARE_TEST_INSTALLATION")
-    stack = Stack(pathlib.Path(kept or tempfile.mkdtemp(prefix="wayfare-e2e-")), settings=SMALL)
+    settings = SMALL if collector is None else SMALL | {"WAYFARE_OTLP_ENDPOINT": collector.url}
+    stack = Stack(pathlib.Path(kept or tempfile.mkdtemp(prefix="wayfare-e2e-")), settings=settings)
     try:
         if not kept or any(row.health != "ok" for row in stack.status()) or not stack.status():
             build(stack, say)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from wayfare.adapters import serving_protos as protos
 from wayfare.domain.errors import ModelUnavailable
@@ -34,6 +35,7 @@ _OPTIONS = (
     ("grpc.dns_min_time_between_resolutions_ms", 1_000),
 )
 
+_TRACE = TraceContextTextMapPropagator()
 _ANSWERED = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.INTERNAL)
 
 
@@ -117,8 +119,10 @@ class GrpcPredictor:
         if timeout_s <= 0:
             raise ModelUnavailable(f"no time is left to ask the model server, got {timeout_s:.3f} s")
         calls = self._calls if self._owner == os.getpid() else None
+        carried: dict[str, str] = {}
+        _TRACE.inject(carried)
         try:
-            return (calls or self._open())[which](request, timeout=timeout_s)
+            return (calls or self._open())[which](request, timeout=timeout_s, metadata=tuple(carried.items()))
         except grpc.RpcError as error:
             raise ModelUnavailable(
                 f"the model server at {self._address} did not answer: {error.code().name} {error.details()!s:.200}",

@@ -45,6 +45,8 @@ _PING_STATUS = {status: i for i, status in enumerate(PING_STATUSES)}
 _REQUEST_STATUS = {status: i for i, status in enumerate(REQUEST_STATUSES)}
 _JSON, _ARROW = JSON.encode(), ARROW.encode()
 _OWNED_MOST = 2_000_000
+MOST_TRACED = 100
+"""Traces that are followed out of one read of the log: what they cost stays bounded whatever callers sample."""
 
 
 class DeadLetter(NamedTuple):
@@ -59,13 +61,22 @@ class DeadLetter(NamedTuple):
     rows: int
 
 
+class Traced(NamedTuple):
+    """A record whose trace is recorded. log_ms: when the log took it, wall time in ms."""
+
+    offset: int
+    traceparent: str
+    log_ms: int
+
+
 @dataclass(slots=True)
 class Decoded:
-    """Segments by city in log order, dead letters, and the last offset read."""
+    """Segments by city in log order, dead letters, the last offset read, and up to `MOST_TRACED` recorded traces."""
 
     segments: dict[str, list[Segment]] = field(default_factory=dict)
     dead: list[DeadLetter] = field(default_factory=list)
     last_offset: int = -1
+    traced: list[Traced] = field(default_factory=list)
 
     def add(self, city: str, segment: Segment) -> None:
         """The next segment of a city."""
@@ -93,6 +104,8 @@ class Decoder:
                     kind = text
                 elif name == KIND_HEADER:
                     tick = text == TICK
+                elif name == "traceparent" and text.endswith(b"-01") and len(out.traced) < MOST_TRACED:
+                    out.traced.append(Traced(record.offset, text.decode("ascii", "replace"), record.timestamp))
             if kind == _JSON and not tick:
                 block.append(record)
                 continue

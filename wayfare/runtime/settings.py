@@ -28,6 +28,14 @@ class ProcessSettings(BaseSettings):
     drain_seconds: float = Field(
         10.0, gt=0, description="How long a stopping process may take to finish what it began."
     )
+    otlp_endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://",
+        description="Base URL of an OpenTelemetry collector (OTLP over HTTP) that traces are sent to; none are without it.",
+    )
+    trace_share: float = Field(
+        0.01, ge=0, le=1, description="Of the traces that begin here, how many are recorded; a caller's choice is kept."
+    )
 
 
 class CitySettings(ProcessSettings):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from wayfare.adapters import arrow_events, json_events
 from wayfare.adapters.kafka_client import ARROW, JSON
-from wayfare.adapters.kafka_decode import Decoder, columns_of
+from wayfare.adapters.kafka_decode import MOST_TRACED, Decoder, columns_of
 from wayfare.adapters.kafka_events import KIND_HEADER, TICK
 from wayfare.domain.city import Place
 from wayfare.domain.errors import InvalidInput
@@ -208,3 +208,15 @@ def test_a_packed_record_without_a_column_names_it():
     out = decode([record(arrow_events.write(batch), 0, ARROW)])
     assert "driver_id" in out.dead[0].error
     assert out.segments[NO_CITY] == [Unreadable(0, "unreadable", 1)]
+
+
+def test_recorded_traces_are_followed_up_to_a_bound():
+    stamped = namedtuple("Stamped", "offset key value headers timestamp")
+    sampled, unasked = (f"00-{'a' * 32}-{'b' * 16}-{flags}".encode() for flags in ("01", "00"))
+    records = [
+        stamped(i, b"", _raw(), [*record(b"").headers, ("traceparent", sampled if i % 2 else unasked)], 1_000 + i)
+        for i in range(2 * MOST_TRACED + 50)
+    ]
+    traced = decode(records).traced
+    assert len(traced) == MOST_TRACED
+    assert traced[0] == (1, sampled.decode(), 1_001)

@@ -66,7 +66,7 @@ class _Runner(BaseApplication):  # type: ignore[misc] # gunicorn has no types
     def load(self) -> Flask:
         settings = self._settings
         logs.configure(self._name, settings.log_level)
-        tracing.configure(self._name)
+        tracing.configure(self._name, settings.otlp_endpoint, settings.trace_share)
         self._health = Health()
         # The admin port answers before everything is built, and must not say ready by having nothing to check yet.
         self._health.add("start", lambda: None if self._started else "still starting")

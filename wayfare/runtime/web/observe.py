@@ -11,7 +11,7 @@ from flask import Flask, Response, g, request
 
 from wayfare.runtime import logs
 from wayfare.runtime.metrics import HTTP_REQUESTS, HTTP_SECONDS
-from wayfare.runtime.tracing import RequestSpan
+from wayfare.runtime.tracing import RequestSpan, exemplar
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}\Z")
 
@@ -37,7 +37,14 @@ def install(app: Flask, slow_seconds: float) -> None:
         response.headers["traceparent"] = g.span.traceparent
         method = request.method if request.url_rule else "any"
         HTTP_REQUESTS.labels(g.route, method, str(status)).inc()
-        HTTP_SECONDS.labels(g.route, method).observe(seconds)
+        HTTP_SECONDS.labels(g.route, method).observe(seconds, exemplar())
+        g.span.tell(
+            status >= 500,
+            http__request__method=request.method,
+            http__route=request.url_rule.rule if request.url_rule else "unmatched",
+            http__response__status_code=status,
+            wayfare__request_id=g.request_id,
+        )
         if status >= 400 or seconds > slow_seconds:
             write = logs.logger().error if status >= 500 else logs.logger().info
         else:
