@@ -10,6 +10,9 @@ from typing import Any
 
 import httpx
 
+from local.demo import settle
+from local.demo.accounting import LogReader
+
 
 def scattered(number: int) -> tuple[float, float]:
     """A place of the city, another one for each number."""
@@ -58,6 +61,30 @@ class Driver(threading.Thread):
         self.stop.set()
         self.give_up.set()
         self.join(60)
+
+
+class Account:
+    """What becomes of pings that are acknowledged from here on. No other driver may send meanwhile."""
+
+    def __init__(self, city: Any) -> None:
+        self._city = city
+        reader = LogReader(city.stack.addresses().kafka_bootstrap)
+        self._start, self._before = reader.ends(), dict(settle.processed(city.stack).rows)
+        reader.close()
+
+    def assert_each_is_recorded_and_counted_once(self, driver: Driver) -> None:
+        """Waits until everything recorded is processed."""
+        stack = self._city.stack
+        reader = LogReader(stack.addresses().kafka_bootstrap)
+        end = reader.ends()
+        what = "everything recorded processed"
+        self._city.until(lambda: settle.processed(stack).reaches(end, self._start), 60, what)
+        recorded = reader.read(self._start, end, driver.sender)
+        reader.close()
+        counted = settle.processed(stack).rows["driver-pings"] - self._before.get("driver-pings", 0)
+        others = recorded.foreign.get("driver-pings", 0) + recorded.repeated.get("driver-pings", 0)
+        assert recorded.own("driver-pings") == driver.acknowledged
+        assert counted - others == driver.acknowledged
 
 
 @dataclass

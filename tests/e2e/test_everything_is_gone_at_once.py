@@ -15,9 +15,7 @@ import kafka
 import pytest
 
 from local import supervise
-from local.demo import settle
-from local.demo.accounting import LogReader
-from tests.e2e.apps import Driver, Rider
+from tests.e2e.apps import Account, Driver, Rider
 from wayfare.domain.ids import booking_id_of
 from wayfare.domain.times import format_rfc3339
 from wayfare.runtime.clock import wall_ms
@@ -180,9 +178,7 @@ def assert_nothing_acknowledged_was_lost(city, rider):
 def test_all_gone_at_once_quotes_go_on_typed_and_nothing_acknowledged_is_lost(city):
     city.until(city.undegraded, 60, "an undegraded quote beforehand")
     lost = metric(city, "wayfare_predictions_lost_total")
-    reader = LogReader(city.stack.addresses().kafka_bootstrap)
-    start, before = reader.ends(), dict(settle.processed(city.stack).rows)
-    reader.close()
+    account = Account(city)
     booking = city.book("r-1", city.quote("r-1").json()["quote_token"]).json()
     unbooked = city.quote("r-1").json()
     with Driver(city) as driver, Rider(city) as rider:
@@ -217,12 +213,4 @@ def test_all_gone_at_once_quotes_go_on_typed_and_nothing_acknowledged_is_lost(ci
     assert_nothing_acknowledged_was_lost(city, rider)
     assert metric(city, "wayfare_predictions_lost_total") == lost
 
-    reader = LogReader(city.stack.addresses().kafka_bootstrap)
-    end = reader.ends()
-    city.until(lambda: settle.processed(city.stack).reaches(end, start), 60, "everything recorded processed")
-    recorded = reader.read(start, end, driver.sender)
-    reader.close()
-    counted = settle.processed(city.stack).rows["driver-pings"] - before.get("driver-pings", 0)
-    others = recorded.foreign.get("driver-pings", 0) + recorded.repeated.get("driver-pings", 0)
-    assert recorded.own("driver-pings") == driver.acknowledged
-    assert counted - others == driver.acknowledged
+    account.assert_each_is_recorded_and_counted_once(driver)

@@ -8,9 +8,7 @@ import uuid
 import pytest
 
 from local import supervise
-from local.demo import settle
-from local.demo.accounting import LogReader
-from tests.e2e.apps import Driver
+from tests.e2e.apps import Account, Driver
 from wayfare.inventory import SERVICES
 
 pytestmark = pytest.mark.timeout(900)  # the first test waits for a whole installation, a training included
@@ -21,8 +19,7 @@ PATIENCE_SECONDS = 2.0
 
 
 def test_every_service_killed_comes_back_and_no_acknowledged_event_is_lost(city):
-    reader = LogReader(city.stack.addresses().kafka_bootstrap)
-    start, before = reader.ends(), dict(settle.processed(city.stack).rows)
+    account = Account(city)
     with Driver(city) as driver:
         for service in SERVICES:
             time.sleep(1.0)
@@ -35,15 +32,8 @@ def test_every_service_killed_comes_back_and_no_acknowledged_event_is_lost(city)
             )
             city.until(lambda: city.quote("r-1").status_code == 201, 30, f"quotes after {service.name} was killed")
         driver.end()
-    end = reader.ends()
-    city.until(lambda: settle.processed(city.stack).reaches(end, start), 60, "everything recorded processed")
-    recorded = reader.read(start, end, driver.sender)
-    reader.close()
-    counted = settle.processed(city.stack).rows["driver-pings"] - before.get("driver-pings", 0)
-    others = recorded.foreign.get("driver-pings", 0) + recorded.repeated.get("driver-pings", 0)
     assert driver.acknowledged > 50
-    assert recorded.own("driver-pings") == driver.acknowledged
-    assert counted - others == driver.acknowledged
+    account.assert_each_is_recorded_and_counted_once(driver)
 
 
 @pytest.mark.parametrize(
