@@ -184,6 +184,7 @@ def architecture_picture() -> str:
         _box(740, 350, 150, "pipelines\nhistory, surge\nSpark, TensorFlow", "service"),
         _box(470, 400, 190, "artifact store\nsigned versions, labels", "store"),
         _box(240, 430, 150, "publisher\nverifies, places", "service"),
+        _box(20, 190, 150, "console\nCity now", "service"),
         _box(20, 330, 150, "model_server\nTensorFlow\nPredictionService", "service"),
     ]
     arrows = [
@@ -195,6 +196,7 @@ def architecture_picture() -> str:
         _arrow(110, 107, 238, 205, "HTTP"),
         '<polyline points="1045,20 1045,0 430,0 430,205 392,205" class="arrow" fill="none" marker-end="url(#head)"/>',
         '<text x="740" y="-6" class="label">copies of the window, several times a second</text>',
+        _arrow(170, 225, 238, 225, "map"),
         _arrow(390, 235, 468, 205, "predictions"),
         _arrow(660, 180, 738, 165),
         _arrow(815, 182, 815, 248),

@@ -43,7 +43,7 @@ YAML
     # shellcheck disable=SC2064 # the folder of now
     trap "rm -rf '$keys'" EXIT
     .venv/bin/wayfare keys init "$keys" --development >/dev/null
-    for row in quote-keys=quotes publisher-key=publisher trainer-key=trainer trusted-keys=trusted pseudonym-key=pseudonym jwks=jwks service-token=tokens; do
+    for row in quote-keys=quotes publisher-key=publisher trainer-key=trainer trusted-keys=trusted pseudonym-key=pseudonym session-key=session jwks=jwks service-token=tokens; do
       in_namespace create secret generic "wayfare-${row%%=*}" --from-file="$keys/${row##*=}" --dry-run=client --output=yaml |
         in_namespace apply --filename - >/dev/null
     done

@@ -43,6 +43,7 @@ def common(layout: Layout, ports: Mapping[str, int], given: Mapping[str, str] = 
         "WAYFARE_TRUSTED_KEYS_DIR": str(layout.keys / "trusted"),
         "WAYFARE_QUOTE_KEYS_DIR": str(layout.keys / "quotes"),
         "WAYFARE_PSEUDONYM_KEY_FILE": str(layout.keys / "pseudonym" / "pseudonym.key"),
+        "WAYFARE_SESSION_KEY_FILE": str(layout.keys / "session" / "session.key"),
         "WAYFARE_JWKS": str(layout.keys / "jwks" / "jwks.json"),
         "WAYFARE_SERVICE_TOKEN_FILE": str(layout.keys / "tokens" / "service.token"),
         "WAYFARE_LAKE": str(layout.lake),
@@ -54,6 +55,7 @@ def common(layout: Layout, ports: Mapping[str, int], given: Mapping[str, str] = 
         "WAYFARE_MODEL_SERVER": ("model_server.grpc", f"{LOOPBACK}:%d"),
         "WAYFARE_EVENTS_URL": ("events_api.http", f"http://{LOOPBACK}:%d"),
         "WAYFARE_PRICING_URL": ("pricing_api.http", f"http://{LOOPBACK}:%d"),
+        "WAYFARE_CONSOLE_URL": ("console.http", f"http://{LOOPBACK}:%d"),
         "WAYFARE_PROMETHEUS_URL": ("prometheus", f"http://{LOOPBACK}:%d"),
         "WAYFARE_ALERTMANAGER_URL": ("alertmanager", f"http://{LOOPBACK}:%d"),
     }
@@ -68,6 +70,9 @@ def of_service(service: Service, layout: Layout, ports: Mapping[str, int]) -> di
         own["WAYFARE_PORT"] = str(ports[f"{service.name}.http"])
     if service.grpc:
         own["WAYFARE_GRPC_PORT"] = str(ports[f"{service.name}.grpc"])
+    if service.name == "console":
+        # Browsers come by plain HTTP on loopback.
+        own["WAYFARE_CONSOLE_TLS"] = "false"
     if service.name == "publisher":
         own["WAYFARE_PUBLISHER_KEY_FILE"] = str(layout.keys / "publisher")
     return own

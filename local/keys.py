@@ -6,6 +6,7 @@
 | `trainer/`, `publisher/` | the private key that signs artifacts, and the one that signs labels |
 | `trusted/` | the public halves of those two: whose signatures count |
 | `pseudonym/` | the key that turns rider ids into the pseudonyms of the log |
+| `session/` | the key that seals the sessions of people in a browser |
 | `jwt/`, `jwks/`, `tokens/` | development only: the key that signs tokens, the set that verifies them, a token of a service |
 
 Private files are readable by their owner alone.
@@ -30,7 +31,7 @@ from wayfare.domain.errors import InvalidInput, SettingsInvalid
 
 Purpose = Literal["trainer", "publisher"]
 SERVICE_TOKEN_SECONDS = 30 * 86_400
-PSEUDONYM_BYTES = 32
+SECRET_BYTES = 32
 
 
 def refuse_in_production(environment: Mapping[str, str] = os.environ) -> None:
@@ -48,10 +49,11 @@ def make(folder: pathlib.Path, now_ms: int) -> None:
         mine = folder / purpose
         signer = Signer(key_file(mine)) if list(mine.glob("*.pem")) else make_signing_key(mine, purpose)
         trust(signer, folder / "trusted")
-    pseudonym = folder / "pseudonym" / "pseudonym.key"
-    if not pseudonym.exists():
-        pseudonym.parent.mkdir(mode=0o700, exist_ok=True)
-        write_private(pseudonym, secrets.token_hex(PSEUDONYM_BYTES))
+    for name in ("pseudonym", "session"):
+        secret = folder / name / f"{name}.key"
+        if not secret.exists():
+            secret.parent.mkdir(mode=0o700, exist_ok=True)
+            write_private(secret, secrets.token_hex(SECRET_BYTES))
 
 
 def make_quote_key(folder: pathlib.Path, signs_from_ms: int) -> Signer:

@@ -23,6 +23,7 @@ class Addresses:
     model_server: str | None = None
     events_url: str | None = None
     pricing_url: str | None = None
+    console_url: str | None = None
     prometheus_url: str | None = None
     alertmanager_url: str | None = None
 
@@ -49,6 +50,7 @@ def addresses(layout: Layout, chosen: Mapping[str, int]) -> Addresses:
         model_server=given.get("WAYFARE_MODEL_SERVER"),
         events_url=given.get("WAYFARE_EVENTS_URL"),
         pricing_url=given.get("WAYFARE_PRICING_URL"),
+        console_url=given.get("WAYFARE_CONSOLE_URL"),
         prometheus_url=given.get("WAYFARE_PROMETHEUS_URL"),
         alertmanager_url=given.get("WAYFARE_ALERTMANAGER_URL"),
     )

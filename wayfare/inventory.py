@@ -136,6 +136,13 @@ SERVICES = (
         consumes=("predictions",),
         produces=("bookings",),
     ),
+    Service(
+        "console",
+        "services.console.main",
+        "front",
+        talks_to=("prometheus", "pricing_api"),
+        public=True,
+    ),
 )
 
 ACTORS = (

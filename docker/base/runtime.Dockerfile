@@ -19,7 +19,8 @@ ENV PATH=/opt/wayfare/bin:/usr/local/bin:/usr/bin:/bin HOME=/var/lib/wayfare PYT
     WAYFARE_CITIES_FILE=/etc/wayfare/cities/cities.json WAYFARE_JWKS=/etc/wayfare/keys/jwks/jwks.json \
     WAYFARE_TRUSTED_KEYS_DIR=/etc/wayfare/keys/trusted WAYFARE_QUOTE_KEYS_DIR=/etc/wayfare/keys/quotes \
     WAYFARE_PUBLISHER_KEY_FILE=/etc/wayfare/keys/publisher WAYFARE_TRAINER_KEY_FILE=/etc/wayfare/keys/trainer \
-    WAYFARE_PSEUDONYM_KEY_FILE=/etc/wayfare/keys/pseudonym/pseudonym.key
+    WAYFARE_PSEUDONYM_KEY_FILE=/etc/wayfare/keys/pseudonym/pseudonym.key \
+    WAYFARE_SESSION_KEY_FILE=/etc/wayfare/keys/session/session.key
 USER 10001:10001
 WORKDIR /var/lib/wayfare
 CMD ["wayfare", "--help"]

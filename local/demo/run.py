@@ -146,6 +146,8 @@ class Demo:
             *notices,
             f"events {addresses.events_url}   prices {addresses.pricing_url}   state {addresses.state}",
             f"figures {addresses.prometheus_url}   alerts {addresses.alertmanager_url}",
+            f"console {addresses.console_url}   sign in with the output of "
+            f"`WAYFARE_STATE={addresses.state} wayfare token --role operator --subject me`",
             f"TOKEN={token}",
             f'curl -s {addresses.pricing_url}/v1/quotes -H "Authorization: Bearer $TOKEN" '
             f"-H 'Content-Type: application/json' -d '{body}'",

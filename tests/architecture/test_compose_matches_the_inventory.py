@@ -75,11 +75,12 @@ def test_a_private_key_is_mounted_only_where_it_is_used():
         key: {
             name for name, row in OURS.items() for volume in row.get("volumes", []) if volume.startswith(f"keys-{key}:")
         }
-        for key in ("quotes", "trainer", "publisher", "pseudonym", "jwt")
+        for key in ("quotes", "trainer", "publisher", "pseudonym", "session", "jwt")
     }
     assert holders == {
         "quotes": {"keys", "pricing-api"},
         "pseudonym": {"keys", "pricing-api"},
+        "session": {"keys", "console"},
         "publisher": {"keys", "publisher"},
         "trainer": {"keys", "train", "publish"},
         "jwt": {"keys", "token"},

@@ -24,7 +24,7 @@ def command() -> None:
 @_FOLDER
 @click.option("--development", is_flag=True, help="Also a key that signs tokens, its key set, and a service's token.")
 def init(folder: pathlib.Path, development: bool) -> None:
-    """Make the keys that are missing in FOLDER: quotes, trainer, publisher, trusted, pseudonym."""
+    """Make the keys that are missing in FOLDER: quotes, trainer, publisher, trusted, pseudonym, session."""
     if development:
         keys.make_development(folder)
     keys.make(folder, wall_ms())

@@ -41,6 +41,8 @@ def command(only: str | None, no_services: bool, as_json: bool) -> None:
         if value and (names is None or f"{address}_api" in names):
             console.OUT.print(f"  {address:8} {value}")
     if names is None:
+        console.OUT.print(f"  console  {addresses.console_url}")
+        console.OUT.print("           sign in with the output of `wayfare token --role operator --subject me`")
         console.OUT.print(f"  figures  {addresses.prometheus_url}")
         console.OUT.print(f"  alerts   {addresses.alertmanager_url}")
     console.OUT.print("  `wayfare status` shows each process, `wayfare down` stops them")

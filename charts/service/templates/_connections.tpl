@@ -41,6 +41,7 @@ Secrets are referred to by name: a password is never a value of the chart.
 {{- end }}
 {{- else if eq . "artifacts" }}
 - {name: WAYFARE_ARTIFACT_STORE, value: {{ $global.artifacts.url | quote }}}
+- {name: AWS_MAX_ATTEMPTS, value: {{ $global.artifacts.attempts | quote }}}
 {{- with $global.artifacts.endpoint }}
 - {name: AWS_ENDPOINT_URL, value: {{ . | quote }}}
 {{- end }}
@@ -69,6 +70,8 @@ Secrets are referred to by name: a password is never a value of the chart.
 - {name: WAYFARE_EVENTS_URL, value: "http://{{ $release }}-events-api"}
 {{- else if eq . "pricing-api" }}
 - {name: WAYFARE_PRICING_URL, value: "http://{{ $release }}-pricing-api"}
+{{- else if eq . "prometheus" }}
+- {name: WAYFARE_PROMETHEUS_URL, value: {{ $global.monitoring.prometheusUrl | quote }}}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -120,6 +123,8 @@ The secrets that a container mounts, as JSON: name of the volume -> {secret, pat
 {{- with $jwks.issuer }}
 - {name: WAYFARE_TOKEN_ISSUER, value: {{ . | quote }}}
 {{- end }}
+{{- else if eq . "session" }}
+- {name: WAYFARE_SESSION_KEY_FILE, value: /etc/wayfare/keys/session/session.key}
 {{- else if eq . "pseudonym" }}
 - {name: WAYFARE_PSEUDONYM_KEY_FILE, value: /etc/wayfare/keys/pseudonym/pseudonym.key}
 {{- else if eq . "token" }}

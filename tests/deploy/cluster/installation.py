@@ -29,6 +29,7 @@ KEY_SECRETS = {
     "wayfare-trainer-key": "trainer",
     "wayfare-trusted-keys": "trusted",
     "wayfare-pseudonym-key": "pseudonym",
+    "wayfare-session-key": "session",
     "wayfare-jwks": "jwks",
     "wayfare-service-token": "tokens",
 }

@@ -22,7 +22,7 @@ def test_init_makes_what_an_installation_needs_and_no_development_key_unasked(tm
     answer = run("init", tmp_path)
     assert answer.exit_code == 0, answer.output
     made = {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*") if path.is_file()}
-    assert made == {"quotes", "trainer", "publisher", "trusted", "pseudonym"}
+    assert made == {"quotes", "trainer", "publisher", "trusted", "pseudonym", "session"}
     private = [path for path in tmp_path.rglob("*") if path.is_file() and "trusted" not in path.parts]
     assert {stat.S_IMODE(path.stat().st_mode) for path in private} == {0o600}
 

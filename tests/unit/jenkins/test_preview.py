@@ -83,6 +83,7 @@ def test_up_makes_a_marked_namespace_with_keys_and_stores(preview):
         "trainer-key",
         "trusted-keys",
         "pseudonym-key",
+        "session-key",
         "jwks",
         "service-token",
     ):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g, request
 from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import BaseConverter
@@ -33,6 +33,14 @@ from wayfare.runtime.web.schema import read_body, read_query
 
 LIMITED_ROLES = frozenset({"rider", "driver"})
 
+Credential = Callable[[Request], str | None]
+"""The value of an `Authorization` header that a request stands for; Refusal when it must not be taken."""
+
+
+def authorization(request: Request) -> str | None:
+    """The header itself."""
+    return request.headers.get("Authorization")
+
 
 class _IdConverter(BaseConverter):
     regex = "[A-Za-z0-9._:-]{1,64}"
@@ -48,11 +56,12 @@ class Edge:
     limit: RateLimit
     store: IdempotencyStore | None
     deadline_seconds: float
+    credential: Credential
 
     def serve(self, route: Route, path: Mapping[str, str]) -> Response:
         """Answer one request."""
         deadline = Deadline(route.deadline_seconds or self.deadline_seconds)
-        caller = authenticate(request.headers.get("Authorization"), self.verifier)
+        caller = authenticate(self.credential(request), self.verifier)
         g.caller = caller
         authorize(caller, route)
         if caller.role in LIMITED_ROLES and (wait := self.limit.take((caller.role, caller.subject))):
@@ -89,8 +98,12 @@ def create_app(
     slow_seconds: float = 1.0,
     store: IdempotencyStore | None = None,
     description: str = "",
+    credential: Credential = authorization,
 ) -> Flask:
-    """The application that serves `routes` and `GET /openapi.json` behind all checks. Opens nothing, starts nothing."""
+    """The application that serves `routes` and `GET /openapi.json` behind all checks. Opens nothing, starts nothing.
+
+    credential: where a request carries what an `Authorization` header would say, for services of people in a browser.
+    """
     document: list[bytes] = []
 
     def serve_document(_call: Call) -> Answer:
@@ -112,7 +125,7 @@ def create_app(
     )
     every = [*routes, own]
     limit = RateLimit(rate_per_second, rate_burst)
-    edge = Edge(name, every, verifier, limit, store, deadline_seconds)
+    edge = Edge(name, every, verifier, limit, store, deadline_seconds, credential)
     app = Flask(name, static_folder=None)
     app.url_map.merge_slashes = False
     app.url_map.converters["id"] = _IdConverter

@@ -1,0 +1,1 @@
+"""console: pages for operators, and the figures that they show."""
