@@ -64,7 +64,7 @@ class Driver(threading.Thread):
 
 
 class Account:
-    """What becomes of pings that are acknowledged from here on. No other driver may send meanwhile."""
+    """What becomes of pings that are sent from here on."""
 
     def __init__(self, city: Any) -> None:
         self._city = city
