@@ -71,19 +71,21 @@ FIGURES = (
         "surged_share",
         "Quotes above 1.0",
         "ratio",
-        'sum by (city) (rate(wayfare_quoted_multipliers_total{{city},multiplier!="1.0"}[5m]))'
+        '(sum by (city) (rate(wayfare_quoted_multipliers_total{{city},multiplier!="1.0"}[5m]))'
+        " or 0 * sum by (city) (rate(wayfare_quoted_multipliers_total{{city}}[5m])))"
         " / sum by (city) (rate(wayfare_quoted_multipliers_total{{city}}[5m]))",
         "Share of quotes with a multiplier above 1.0, over five minutes.",
         "pricing_api",
         _NO_QUOTES,
     ),
     Figure(
-        "not_from_model_share",
-        "Quotes not from the model",
+        "degraded_share",
+        "Quotes degraded",
         "ratio",
-        '1 - sum by (city) (rate(wayfare_quotes_total{{city},price_source="model"}[5m]))'
+        "(sum by (city) (rate(wayfare_quotes_degraded_total{{city}}[5m]))"
+        " or 0 * sum by (city) (rate(wayfare_quotes_total{{city}}[5m])))"
         " / sum by (city) (rate(wayfare_quotes_total{{city}}[5m]))",
-        "Share of quotes whose multiplier a step of the ladder set, the last multiplier or a prior; over five minutes.",
+        "Share of quotes behind which something was missing or old, over five minutes.",
         "pricing_api",
         _NO_QUOTES,
     ),

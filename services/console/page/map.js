@@ -4,11 +4,15 @@ import { element, times } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 720;
-const MARGIN = 10;
+const MARGIN = 14;
+const TALLEST = 1.15;
+const WRITTEN_FROM = 26;
 const LEVELS = [1, 1.25, 1.5, 1.75, 2, 2.25, 2.5];
 const HATCHED_FROM = 2;
 const DEAREST = 12;
 
+let boundary = null;
+let view = null;
 let outline = null;
 let cells = [];
 let chosen = null;
@@ -21,13 +25,23 @@ function make(name, attributes = {}) {
 
 const mercator = (lat) => Math.log(Math.tan(Math.PI / 4 + (lat * Math.PI) / 360)) * (180 / Math.PI);
 
-function projection(ring) {
+function box(ring) {
   const xs = ring.map((corner) => corner[0]);
   const ys = ring.map((corner) => mercator(corner[1]));
-  const [west, east, south, north] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
-  const scale = (WIDTH - 2 * MARGIN) / (east - west);
+  return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
+}
+
+// What is shown holds every cell seen since the city was chosen: it may grow, and never jumps about.
+function widened(view, other) {
+  if (!view) return other;
+  return [Math.min(view[0], other[0]), Math.min(view[1], other[1]), Math.max(view[2], other[2]), Math.max(view[3], other[3])];
+}
+
+function projection([west, south, east, north]) {
+  const scale = (WIDTH - 2 * MARGIN) / Math.max(east - west, (north - south) / TALLEST);
   const height = (north - south) * scale + 2 * MARGIN;
-  return { height, at: ([lon, lat]) => [MARGIN + (lon - west) * scale, MARGIN + (north - mercator(lat)) * scale] };
+  const left = (WIDTH - (east - west) * scale) / 2;
+  return { height, at: ([lon, lat]) => [left + (lon - west) * scale, MARGIN + (north - mercator(lat)) * scale] };
 }
 
 const path = (ring, at) => `M${ring.map((corner) => at(corner).map((n) => n.toFixed(1)).join(" ")).join("L")}Z`;
@@ -52,12 +66,15 @@ function hatches() {
   return defs;
 }
 
-export function begin(svg, boundary) {
-  outline = { ring: boundary.coordinates[0], ...projection(boundary.coordinates[0]) };
-  cells = [];
-  chosen = null;
+export function begin(svg, city) {
+  [boundary, view, cells, chosen] = [city.coordinates[0], null, [], null];
+  frame(svg, box(boundary));
+}
+
+function frame(svg, shown) {
+  outline = projection(shown);
   svg.setAttribute("viewBox", `0 0 ${WIDTH} ${outline.height.toFixed(0)}`);
-  svg.replaceChildren(hatches(), make("path", { d: path(outline.ring, outline.at), class: "land" }));
+  svg.replaceChildren(hatches(), make("path", { d: path(boundary, outline.at), class: "land" }));
 }
 
 function tile(feature) {
@@ -71,14 +88,25 @@ function drawn(cell) {
   const index = level(cell.multiplier);
   const shapes = [make("path", { d: cell.d, class: `tile m${index}`, "data-cell": cell.cell })];
   if (index >= HATCHED_FROM) shapes.push(make("path", { d: cell.d, fill: `url(#hatch-${index})`, class: "over" }));
+  if (index > 0 && cell.size >= WRITTEN_FROM) {
+    const text = make("text", { x: cell.x.toFixed(1), y: cell.y.toFixed(1), class: "written" });
+    text.setAttribute("font-size", (cell.size / 2.6).toFixed(1));
+    text.setAttribute("stroke-width", (cell.size / 13).toFixed(1));
+    text.textContent = cell.multiplier.toFixed(2);
+    shapes.push(text);
+  }
   if (cell.requests_waiting > 0) {
-    const radius = Math.min(cell.size / 2.2, 1.6 + Math.sqrt(cell.requests_waiting));
-    shapes.push(make("circle", { cx: cell.x.toFixed(1), cy: cell.y.toFixed(1), r: radius.toFixed(1), class: "waiting" }));
+    const corner = index > 0 && cell.size >= WRITTEN_FROM ? cell.size * 0.34 : 0;
+    const radius = Math.min(cell.size / (corner ? 6 : 2.6), cell.size / 10 + Math.sqrt(cell.requests_waiting) * 1.5);
+    shapes.push(make("circle", { cx: (cell.x + corner).toFixed(1), cy: (cell.y - corner).toFixed(1), r: radius.toFixed(1), class: "waiting" }));
   }
   return shapes;
 }
 
 export function draw(svg, map) {
+  const before = String(view);
+  for (const feature of map.features) view = widened(view, box(feature.geometry.coordinates[0]));
+  if (view && String(view) !== before) frame(svg, view);
   cells = map.features.map(tile).sort((a, b) => b.multiplier - a.multiplier || b.requests_waiting - a.requests_waiting);
   const group = make("g", { class: "tiles" });
   for (const cell of cells) group.append(...drawn(cell));

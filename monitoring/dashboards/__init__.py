@@ -1,0 +1,1 @@
+"""Grafana dashboards by the Grafana Foundation SDK, one file each; `written.py` makes the files that Grafana reads."""

@@ -1,0 +1,121 @@
+"""Model: what it predicts, which version does, whether the world has moved from under it, and how it meets outcomes."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.builders import dashboard
+
+from monitoring.dashboards.frame import frame
+from monitoring.dashboards.parts import CITY, COUNT, RATE, SHARE, Panel, Query, lines
+
+MULTIPLIERS = f"rate(wayfare_quoted_multipliers_total{{{CITY}}}[15m])"
+
+
+def build() -> dashboard.Dashboard:
+    """The dashboard."""
+    return (
+        frame(
+            "wayfare-model",
+            "Wayfare: Model",
+            "What the models predict, which versions do, and whether they still see the world they were trained on.",
+            ago="now-24h",
+            refresh="30s",
+        )
+        .with_panel(
+            lines(
+                Panel(
+                    "Distribution of predictions",
+                    "Share of quotes at each multiplier, over 15 minutes. Compare with yesterday; a new shape without a new "
+                    "market or a new version is drift or a broken feature.",
+                    SHARE,
+                    [
+                        Query(
+                            f"sum by (multiplier) ({MULTIPLIERS}) / ignoring (multiplier) group_left () sum({MULTIPLIERS})",
+                            "× {{multiplier}}",
+                        )
+                    ],
+                    runbook="ModelDrifted",
+                ),
+                stacked=True,
+            )
+        )
+        .with_panel(
+            lines(
+                Panel(
+                    "Quotes that the model priced",
+                    "Share of quotes whose multiplier the model set, by city; the rest came from last multipliers and priors.",
+                    SHARE,
+                    [
+                        Query(
+                            f'(sum by (city) (rate(wayfare_quotes_total{{{CITY},price_source="model"}}[5m]))'
+                            f" or 0 * city:quotes:rate5m{{{CITY}}}) / city:quotes:rate5m{{{CITY}}}",
+                            "{{city}}",
+                        )
+                    ],
+                    runbook="QuotesDegraded",
+                )
+            )
+        )
+        .with_panel(
+            lines(
+                Panel(
+                    "Version in use",
+                    "The version that each front end asks for, by label: year, month, day and number. Two at once for longer "
+                    "than a rollout means that a front end did not follow.",
+                    "none",
+                    [
+                        Query(
+                            "max by (model, label, instance) (wayfare_model_version)",
+                            "{{model}} {{label}} {{instance}}",
+                        )
+                    ],
+                    runbook="ModelVersionsDiffer",
+                )
+            )
+        )
+        .with_panel(
+            lines(
+                Panel(
+                    "Calls to model servers",
+                    "Predict calls answered, by model and gRPC status, as the servers count them. Healthy: OK alone.",
+                    RATE,
+                    [
+                        Query(
+                            'sum by (model, code) (rate(wayfare_model_server_calls_total{call="Predict"}[5m]))',
+                            "{{model}} {{code}}",
+                        )
+                    ],
+                    runbook="QuotesDegraded",
+                )
+            )
+        )
+        .with_panel(
+            lines(
+                Panel(
+                    "Bookings per quote",
+                    "What riders make of the prices: the outcome that calibration is held against.",
+                    SHARE,
+                    [Query("wayfare:bookings_per_quote:ratio_rate5m")],
+                    runbook="BookingsFail",
+                )
+            )
+        )
+        .with_panel(
+            lines(
+                Panel(
+                    "Predictions lost, artifacts refused",
+                    "Served predictions that could not be logged, which drift and training will lack; versions that failed "
+                    "verification. Healthy: 0.",
+                    COUNT,
+                    [
+                        Query("sum(increase(wayfare_predictions_lost_total[1h]))", "predictions lost in an hour"),
+                        Query(
+                            "sum by (model, reason) (increase(wayfare_artifacts_refused_total[1h]))"
+                            ' or on () 0 * sum(up{service="publisher"})',
+                            "refused {{model}} {{reason}}",
+                        ),
+                    ],
+                    runbook="PredictionsLost",
+                )
+            )
+        )
+    )

@@ -1,0 +1,163 @@
+"""Streams: is what prices stand on fresh, complete and counted right?"""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.builders import dashboard
+
+from monitoring.dashboards import limits
+from monitoring.dashboards.frame import frame
+from monitoring.dashboards.parts import CITY, COUNT, RATE, SECONDS, Panel, Query, lines
+
+
+def build() -> dashboard.Dashboard:
+    """The dashboard."""
+    return (
+        frame("wayfare-streams", "Wayfare: Streams", "From a ping to its pane: lag, watermark, errors of sketches.")
+        .with_panel(
+            lines(
+                Panel(
+                    "Age of live data (watermark)",
+                    "City time now minus the newest event in the front ends' window. Healthy: about two seconds.",
+                    SECONDS,
+                    [Query(f"city:window_age_seconds:max{{{CITY}}}", "{{city}}")],
+                    limits=limits.WINDOW_AGE,
+                    runbook="WindowStale",
+                )
+            )
+        )
+        .with_panel(
+            lines(
+                Panel(
+                    "From an event to a price that knows it",
+                    "Age of the window behind each quote: half and 99 in 100 quotes stood on something newer.",
+                    SECONDS,
+                    [
+                        Query(
+                            "histogram_quantile(0.5, sum by (city, le) "
+                            f"(rate(wayfare_quote_window_age_seconds_bucket{{{CITY}}}[5m])))",
+                            "{{city}} p50",
+                        ),
+                        Query(f"city:event_to_price_seconds:p99_5m{{{CITY}}}", "{{city}} p99"),
+                    ],
+                    limits=limits.PRICED_AGE,
+                    runbook="WindowStale",
+                )
+            )
+        )
+        .with_panel(
+            lines(
+                Panel(
+                    "Lag of every reader",
+                    "Records that wait to be read, or whose effect is not kept yet, by reader and topic.",
+                    COUNT,
+                    [Query("topic:lag_records:sum", "{{service}} {{topic}}")],
+                    runbook="LandingLags",
+                )
+            )
+        )
+        .with_panel(
+            lines(
+                Panel(
+                    "Ingest lag",
+                    "Records of the log that ingest has not read yet, by partition. Healthy: below a second's worth; a single "
+                    "partition that grows is a stuck or frozen consumer.",
+                    COUNT,
+                    [
+                        Query(
+                            "max by (topic, partition) (wayfare_ingest_lag_records)",
+                            "{{topic}}/{{partition}}",
+                        )
+                    ],
+                    limits=limits.LAG,
+                    runbook="IngestLag",
+                )
+            )
+        )
+        .with_panel(
+            lines(
+                Panel(
+                    "Events accepted and applied",
+                    "Events that the log acknowledged, and those that changed the live state. Applied stays below accepted by "
+                    "what changes nothing: duplicates, late and out-of-order events.",
+                    RATE,
+                    [
+                        Query("sum by (topic) (rate(wayfare_events_accepted_total[5m]))", "{{topic}} accepted"),
+                        Query("sum by (topic) (rate(wayfare_ingest_events_applied_total[5m]))", "{{topic}} applied"),
+                    ],
+                    runbook="IngestLag",
+                )
+            )
+        )
+        .with_panel(
+            lines(
+                Panel(
+                    "Events that changed nothing, and dead letters",
+                    "By rule and reason; dead letters could not be read at all and can be re-driven. Healthy: a small steady "
+                    "share of duplicates, no dead letters.",
+                    RATE,
+                    [
+                        Query(
+                            "sum by (topic, reason) (rate(wayfare_ingest_events_rejected_total[5m]))"
+                            " or 0 * sum by (topic) (rate(wayfare_ingest_events_applied_total[5m]))",
+                            "{{topic}} {{reason}}",
+                        ),
+                        Query(
+                            'sum by (topic, reason) (rate(wayfare_dead_letters_total[5m])) or 0 * sum(up{service="ingest"})',
+                            "dead letter {{topic}} {{reason}}",
+                        ),
+                    ],
+                    runbook="DeadLetters",
+                )
+            )
+        )
+        .with_panel(
+            lines(
+                Panel(
+                    "Error of the sketches",
+                    "Count-min error of the newest pane against the exact count, beside the bound that it promises. Observed "
+                    "above promised is a defect.",
+                    COUNT,
+                    [Query("max by (gauge, kind) (wayfare_sketch_error)", "{{gauge}} {{kind}}")],
+                    runbook="SketchBeyondPromise",
+                )
+            )
+        )
+        .with_panel(
+            lines(
+                Panel(
+                    "Panes written",
+                    "Pane registers a second, by store: the log first, then Redis. Redis alone at zero means that front ends "
+                    "see no new window.",
+                    RATE,
+                    [Query("sum by (store) (rate(wayfare_panes_written_total[5m]))", "{{store}}")],
+                    runbook="WindowStale",
+                )
+            )
+        )
+        .with_panel(
+            lines(
+                Panel(
+                    "Time until the log acknowledges",
+                    "p99 of an append, by topic; and appends that were not acknowledged.",
+                    SECONDS,
+                    [
+                        Query(
+                            "histogram_quantile(0.99, sum by (le, topic) (rate(wayfare_log_append_seconds_bucket[5m])))",
+                            "{{topic}}",
+                        )
+                    ],
+                    runbook="LogFails",
+                )
+            )
+        )
+        .with_panel(
+            lines(
+                Panel(
+                    "Rows landed as history",
+                    "Rows that became Parquet, by topic; it lands in batches, so flat stretches of a minute are usual.",
+                    RATE,
+                    [Query("sum by (topic) (rate(wayfare_lander_rows_total[15m]))", "{{topic}}")],
+                )
+            )
+        )
+    )
