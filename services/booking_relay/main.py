@@ -20,7 +20,7 @@ from wayfare.runtime import logs, tracing
 from wayfare.runtime.clock import wall_ms
 from wayfare.runtime.health import Health, serve_admin
 from wayfare.runtime.settings import load
-from wayfare.runtime.shutdown import stop_on_signals
+from wayfare.runtime.shutdown import stop_on_signals, within
 from wayfare.runtime.worker import step_until, watch
 
 GROUP = "booking-relay"
@@ -77,7 +77,9 @@ def main() -> None:
     settings = load(RelaySettings)
     logs.configure("booking_relay", settings.log_level)
     tracing.configure("booking_relay")
-    run(settings, stop_on_signals())
+    stop = stop_on_signals()
+    with within(stop, settings.drain_seconds):
+        run(settings, stop)
 
 
 if __name__ == "__main__":

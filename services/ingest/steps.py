@@ -282,12 +282,15 @@ class Ingest:
         return True
 
     def _last_words(self, partitions: list[Any]) -> None:
-        """Write what partitions have come to, so that the next owner replays nothing; it may, and then loses nothing."""
+        """Write what partitions have come to, so that the next owner replays nothing; it may, and then loses nothing.
+
+        A log that did not take one snapshot is not asked to take the others: each would wait as long.
+        """
         if self.publish():
             for partition in partitions:
                 own = self._owned[partition]
-                if own.state.covers_offset > own.snapshot_offset:
-                    self._snapshot(partition, own)
+                if own.state.covers_offset > own.snapshot_offset and not self._snapshot(partition, own):
+                    return
 
     def _measure_lag(self) -> None:
         try:

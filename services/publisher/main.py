@@ -18,7 +18,7 @@ from wayfare.domain.models.signed import may_sign
 from wayfare.runtime import clock, logs
 from wayfare.runtime.health import Health, serve_admin
 from wayfare.runtime.settings import load
-from wayfare.runtime.shutdown import stop_on_signals
+from wayfare.runtime.shutdown import stop_on_signals, within
 
 
 def all_servers(host_port: str, tls: Tls | None) -> Callable[[], Sequence[Predictor]]:
@@ -89,7 +89,9 @@ def main() -> None:
     """Entry point of `python -m services.publisher.main`."""
     settings = load(PublisherSettings)
     logs.configure("publisher", settings.log_level)
-    publish(settings, stop_on_signals())
+    stop = stop_on_signals()
+    with within(stop, settings.drain_seconds):
+        publish(settings, stop)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from wayfare.runtime import logs, metrics, shutdown
+from wayfare.runtime import logs, metrics, shutdown, tracing
 from wayfare.runtime.health import Health, serve_admin
 from wayfare.runtime.settings import ProcessSettings
 
@@ -72,17 +72,19 @@ def watch(health: Health, problems: Problems) -> None:
 
 
 def serve(name: str, settings: ProcessSettings, create: Callable[[], Worker]) -> None:
-    """Run one worker as this process until SIGTERM, with its admin port."""
+    """Run one worker as this process until SIGTERM, with its admin port; it has `drain_seconds` to end then."""
     logs.configure(name, settings.log_level)
+    tracing.configure(name, settings.otlp_endpoint, settings.trace_share)
     stop = shutdown.stop_on_signals()
     worker = create()
     health = Health()
     watch(health, worker.problems)
     admin = serve_admin(health, settings.admin_host, settings.admin_port)
     logs.logger().info("started", admin_port=admin.server_address[1])
-    step_until(stop, name, worker)
-    health.stopping()
-    worker.close()
+    with shutdown.within(stop, settings.drain_seconds):
+        step_until(stop, name, worker)
+        health.stopping()
+        worker.close()
     admin.shutdown()
     admin.server_close()
     logs.logger().info("stopped")
