@@ -179,6 +179,9 @@ class ArtifactStore(SignedPointers):
             raise StoreUnavailable(f"the folder of artifacts is not there, got {self._root}")
         bucket = "" if self._local else self._root.partition("/")[0]
         if bucket and not self._fs.exists(bucket):
+            # s3fs says of a bucket that it cannot reach that it does not exist; a listing raises why.
+            with contextlib.suppress(FileNotFoundError):
+                self._fs.ls(bucket)
             raise StoreUnavailable(f"the bucket of artifacts is not there, got {bucket}")
 
     def models(self) -> list[str]:

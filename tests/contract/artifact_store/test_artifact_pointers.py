@@ -145,6 +145,13 @@ def test_a_bucket_that_is_not_there_is_an_outage_and_is_not_made(s3, folder, tra
     assert not fsspec.filesystem("s3").exists(missing)
 
 
+def test_a_store_that_cannot_be_reached_is_not_said_to_lack_its_bucket(s3_backend):
+    s3_backend.outage()
+    with pytest.raises(StoreUnavailable, match="Could not connect") as raised:
+        s3_backend.store.models()
+    assert "is not there" not in str(raised.value)
+
+
 def test_a_process_forked_from_one_that_uses_s3_looks_through_a_store_of_its_own(
     s3_backend, publisher, trusted, tmp_path
 ):
