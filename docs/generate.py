@@ -185,6 +185,7 @@ def architecture_picture() -> str:
         _box(470, 400, 190, "artifact store\nsigned versions, labels", "store"),
         _box(240, 430, 150, "publisher\nverifies, places", "service"),
         _box(20, 190, 150, "console\nCity now", "service"),
+        _box(970, 150, 150, "drift_monitor\nstates, report, events", "service"),
         _box(20, 330, 150, "model_server\nTensorFlow\nPredictionService", "service"),
     ]
     arrows = [

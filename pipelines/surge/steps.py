@@ -31,8 +31,9 @@ from wayfare.domain.features.sets import SURGE
 from wayfare.domain.models import golden
 from wayfare.domain.models.evaluation import METRICS, positions
 from wayfare.domain.models.labels import SEMI_SYNTHETIC
-from wayfare.domain.models.reference import drift_reference
+from wayfare.domain.models.reference import Outcomes, drift_reference
 from wayfare.domain.models.surge_bundle import describe, features_file, load_surge_bundle
+from wayfare.domain.pricing.surge import decode
 from wayfare.domain.streams.panes import WINDOW_PANES
 from wayfare.domain.times import DAY_MS, format_rfc3339
 
@@ -56,6 +57,7 @@ class Prepared:
     context: Context
     witnesses: list[Witness]
     batch: Batch
+    outcomes: Outcomes | None = None
 
 
 def prepare(settings: SurgeSettings, city: City, say: Say) -> Prepared:
@@ -235,8 +237,20 @@ def fit_and_write(
     _json(folder / "priors.json", learned.priors.to_json())
     hours = rows["hour"].to_numpy(np.int64)[past]
     weekdays = values[past, NAMES.index("weekday_local")].astype(np.int64)
-    categorical = [feature.kind != "number" for feature in SURGE]
-    _json(folder / "drift_reference.json", drift_reference(NAMES, categorical, values[past], hours, weekdays))
+    at_least = model.predict(serve, values[past])
+    reference = drift_reference(
+        NAMES,
+        [feature.kind != "number" for feature in SURGE],
+        values[past],
+        hours,
+        weekdays,
+        local_dates(booked[past], city),
+        [feature.kind for feature in SURGE],
+        at_least,
+        np.array([decode(row) for row in at_least.tolist()]),
+        prepared.outcomes,
+    )
+    _json(folder / "drift_reference.json", reference)
     chosen = _golden(prepared.witnesses, settings.golden_rows)
     predicted = model.predict(serve, np.array([witness.features for witness in chosen]))
     _json(
@@ -249,6 +263,12 @@ def fit_and_write(
     # What was just written must be what a front end accepts.
     load_surge_bundle(lambda name: (folder / name).read_bytes())
     return found
+
+
+def local_dates(at_ms: np.ndarray, city: City) -> np.ndarray:
+    """The local day of each moment, as a number of days."""
+    local = pd.to_datetime(pd.Series(at_ms), unit="ms", utc=True).dt.tz_convert(city.time_zone)
+    return local.map(lambda moment: moment.toordinal()).to_numpy(np.int64)
 
 
 def _golden(witnesses: list[Witness], number: int) -> list[Witness]:

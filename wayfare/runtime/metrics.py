@@ -14,6 +14,7 @@ LABELS = {
     "check": "a check of the drift monitor",
     "city": "a registered city",
     "code": "a gRPC status",
+    "feature": "a feature of a model, or what it predicted",
     "gauge": "a count of the live window",
     "kind": "promised or observed",
     "label": "a label of a model",
@@ -152,4 +153,28 @@ ACTOR_EVENT_TO_PRICE_SECONDS = Histogram(
     "wayfare_actor_event_to_price_seconds",
     "Wall time from a ping's 202 to a quote whose window holds it.",
     buckets=(0.1, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0),
+)
+
+DRIFT_STATE = Gauge(
+    "wayfare_drift_state",
+    "What the drift monitor says of a check: 0 ok, 1 drifted, 2 unknown; told by the one that judges.",
+    ["city", "model", "check"],
+)
+DRIFT_STATISTIC = Gauge(
+    "wayfare_drift_statistic",
+    "Figures of a feature's last hour beside training: kl (nats), kl_p, psi, g_p, missing and unseen (shares).",
+    ["city", "model", "feature", "check"],
+)
+DRIFT_EVALUATED = Gauge(
+    "wayfare_drift_evaluated_timestamp_seconds", "Wall time of the newest judgement; 0 where another process judges."
+)
+DRIFT_LAG = Gauge(
+    "wayfare_drift_lag_records",
+    "Records between the newest in the log and the newest that the drift monitor has counted.",
+    ["topic", "partition"],
+)
+DRIFT_ROWS = Counter(
+    "wayfare_drift_rows_total",
+    "Rows of predictions and outcomes: folded, no_city, or too_many models at once.",
+    ["topic", "outcome"],
 )

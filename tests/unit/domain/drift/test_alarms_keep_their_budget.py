@@ -1,0 +1,160 @@
+"""At most one false alarm a week over all checks, on days that are not alike; and drift is found, dated, and not forgotten."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.unit.domain.drift.city_days import City, live, part_at, registers, train
+from wayfare.domain.drift.columns import read_reference
+from wayfare.domain.drift.figures import figures
+from wayfare.domain.drift.monitor import Monitor
+from wayfare.domain.drift.register import Key, Register
+from wayfare.domain.drift.sequential import LOOKS_A_WEEK, Bank, threshold
+
+WEEKS = 4
+
+
+@pytest.mark.parametrize("skewed", [False, True], ids=["normal", "exponential"])
+def test_the_bank_keeps_its_budget_when_hours_and_days_share_effects(skewed):
+    """Six weeks of 60 series, of 5 to 50 rows a look: by the bound at most 6 alarms are expected; 12 has p < 0.02."""
+    draw, series, weeks = np.random.default_rng(11), 60, 6
+    bank, alarms = Bank(series), 0
+    effects = np.sqrt(np.repeat([0.0, 0.01, 0.04], series // 3))
+    hour, day = effects * draw.normal(size=series), effects * draw.normal(size=series)
+    f_hour, f_day = np.exp(-5 / 60), np.exp(-5 / 1440)
+    for look in range(weeks * LOOKS_A_WEEK):
+        hour = f_hour * hour + np.sqrt(1 - f_hour**2) * effects * draw.normal(size=series)
+        day = f_day * day + np.sqrt(1 - f_day**2) * effects * draw.normal(size=series)
+        n = float(round(27.5 + 22.5 * np.sin(look * 2 * np.pi / 288)))
+        noise = draw.gamma(n, 1.0, series) / n - 1.0 if skewed else draw.normal(size=series) / n**0.5
+        ones, zeros = np.ones(series), np.zeros(series)
+        found, _sides, _onsets = bank.take(
+            look,
+            ones * n,
+            hour + day + noise,
+            zeros,
+            ones,
+            ones * (2.0 if skewed else 0.0),
+            np.stack([effects**2, effects**2, zeros]),
+        )
+        alarms += len(found)
+    assert alarms <= 12, alarms
+
+
+@pytest.fixture(scope="module")
+def city():
+    trained = City(3)
+    return trained, train(trained, 56)
+
+
+def test_weeks_of_a_city_whose_hours_and_days_differ_keep_the_budget(city):
+    """Four weeks over all checks: at most 4 are expected by the bound; more than 9 has p < 0.01."""
+    trained, reference = city
+    monitor = Monitor(reference, part_at)
+    found = list(live(monitor, trained, 56 * 288, (56 + 7 * WEEKS) * 288))
+    assert len(found) <= 9, found
+    assert {check for check, state in monitor.states().items() if state.state == "unknown"} == set()
+
+
+def test_a_reference_of_two_days_does_not_take_the_third_for_drift():
+    trained = City(5)
+    monitor = Monitor(train(trained, 2), part_at)
+    assert len(list(live(monitor, trained, 2 * 288, 9 * 288))) <= 4
+
+
+@pytest.mark.parametrize(("shift", "hours"), [(0.5, 120.0), (1.0, 12.0), (3.0, 0.5)])
+def test_a_shift_of_one_feature_is_found_named_and_dated(city, shift, hours):
+    trained, reference = city
+    monitor, begin = Monitor(reference, part_at), 70 * 288
+    assert not [alarm for _b, alarm in live(monitor, trained, begin - 288, begin) if alarm.feature == "wait"]
+    found = [(b, a) for b, a in live(monitor, trained, begin, begin + round(hours * 12), shift) if a.feature == "wait"]
+    assert found, monitor.evidence()
+    bucket, alarm = found[0]
+    assert (alarm.check, alarm.direction) == ("moments", 1)
+    assert begin - 12 <= alarm.since <= bucket
+    assert monitor.states()["moments"].state == "drifted"
+    told = {one.name: one for one in figures(monitor, 12)}
+    assert told["wait"].kl > told["distance"].kl
+    assert told["wait"].kl_p < 0.01
+
+
+def test_kilometres_for_metres_missing_values_and_strange_places_are_found_at_once(city):
+    trained, reference = city
+    begin = 70 * 288 + 8 * 12
+
+    def spoiled(bucket, how):
+        values, *rest = trained.rows(bucket)
+        if how == "moments":
+            values[:, 0] /= 1000
+        elif how == "missing":
+            values[:, 1] = np.nan
+        elif how == "unseen":
+            values[:, 4] += 1_000
+        return values, *rest
+
+    for how in ("moments", "missing", "unseen"):
+        monitor = Monitor(reference, part_at)
+        for bucket in range(begin - 24, begin):
+            monitor.take(bucket, *registers(reference, bucket, trained.rows(bucket)))
+        for bucket in range(begin, begin + 6):
+            monitor.take(bucket, *registers(reference, bucket, spoiled(bucket, how)))
+        assert monitor.states()[how].state == "drifted", how
+
+
+def test_drift_stands_for_a_day_and_then_is_over(city):
+    trained, reference = city
+    monitor, begin = Monitor(reference, part_at), 70 * 288
+    list(live(monitor, trained, begin, begin + 24, shift=3.0))
+    assert monitor.states()["moments"].state == "drifted"
+    list(live(monitor, trained, begin + 24, begin + 24 + 2 * 288))
+    assert "wait" not in {alarm.feature for alarm in monitor.alarms.values()}
+
+
+def test_who_goes_on_where_another_ended_says_the_same(city):
+    trained, reference = city
+    first, begin = Monitor(reference, part_at), 70 * 288
+    list(live(first, trained, begin, begin + 20, shift=0.3))
+    second = Monitor(reference, part_at)
+    assert second.restore(json.loads(json.dumps(first.to_json())))
+    for bucket, served, outcomes in first.window:
+        second.remember(bucket, served, outcomes)
+
+    for bucket in range(begin + 20, begin + 200):
+        both = registers(reference, bucket, trained.rows(bucket, 0.3))
+        assert first.take(bucket, *both) == second.take(bucket, *both)
+    assert first.to_json() == second.to_json()
+    assert first.states() == second.states()
+
+
+def test_unknown_is_told_and_never_ok(city):
+    trained, reference = city
+    monitor = Monitor(reference, part_at)
+    assert {state.state for state in monitor.states().values()} == {"unknown"}
+    assert "got 0" in monitor.states()["moments"].reason
+    list(live(monitor, trained, 70 * 288, 70 * 288 + 24))
+    assert monitor.states()["moments"].state == "ok"
+    assert monitor.states("the log is behind, got 900 records")["moments"].state == "unknown"
+
+
+def test_an_older_reference_is_read_and_what_it_lacks_is_unknown():
+    moments = {"rows": 100, "missing": 0.0, "mean": 2.0, "variance": 4.0, "skewness": 0.0, "kurtosis": 3.0}
+    quantiles = {"0.0": -4.0, "0.5": 2.0, "1.0": 8.0}
+    told = {"schema": 1, "rows": 100, "features": {"distance": moments | {"quantiles": quantiles, "by_hour": {}}}}
+    monitor = Monitor(read_reference(json.dumps(told).encode()), part_at)
+
+    register = Register(Key("predictions", 0, "c", "m", 1, 7), monitor.reference.served, "")
+    register.fold(monitor.reference.served, np.random.default_rng(1).normal(2, 2, (500, 1)), 0, 1)
+    assert monitor.take(7, register, None) == []
+    assert {state.state for state in monitor.states().values()} == {"unknown"}
+    assert "schema 1" in monitor.states()["moments"].reason
+    shown = figures(monitor, 12)[0]
+    assert shown.kl < 0.05
+    assert shown.kl_p is None
+    assert shown.psi < 0.05
+
+
+def test_the_height_is_what_the_bound_says():
+    assert threshold(10, 100, 0.5) == pytest.approx(np.log(2_000))
