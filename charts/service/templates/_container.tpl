@@ -79,6 +79,12 @@ One container. dict root, name, values (see `values.yaml`, from `image` on).
 {{- $ports := $values.ports | default dict -}}
 - {name: WAYFARE_ENV, value: {{ .root.Values.global.env }}}
 - {name: WAYFARE_LOG_LEVEL, value: {{ .root.Values.global.logLevel }}}
+{{- with .root.Values.global.traces }}
+{{- if .endpoint }}
+- {name: WAYFARE_OTLP_ENDPOINT, value: {{ .endpoint | quote }}}
+- {name: WAYFARE_TRACE_SHARE, value: {{ .share | quote }}}
+{{- end }}
+{{- end }}
 - {name: WAYFARE_STATE, value: /var/lib/wayfare}
 {{- with $values.drainSeconds }}
 - {name: WAYFARE_DRAIN_SECONDS, value: {{ . | quote }}}

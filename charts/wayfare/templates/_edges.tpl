@@ -43,6 +43,8 @@
 {{- $training := dict "talksTo" (uniq (concat .Values.training.container.talksTo .Values.training.publisher.talksTo)) -}}
 {{- if and .Values.training.enabled .Values.training.cities -}}{{- $_ := set $callers "training" $training -}}{{- end -}}
 {{- if .Values.bootstrap.enabled -}}{{- $_ := set $callers "bootstrap" $training -}}{{- end -}}
+{{- /* Features are written by whoever computes them: with executors, by each of them. */}}
+{{- if and (hasKey $callers "training") (ne .Values.training.mode "local") -}}{{- $_ := set $callers "training-executor" (dict "talksTo" (list "cassandra")) -}}{{- end -}}
 {{- $edges := list -}}
 {{- range $from, $caller := $callers -}}
 {{- range $to := $caller.talksTo -}}
@@ -58,6 +60,11 @@
 {{- end -}}
 {{- if and (has "jwks" ($caller.keys | default list)) $root.Values.global.jwks.url -}}
 {{- $edges = append $edges (dict "from" $from "to" "jwks" "ports" $policy.jwks.ports "peers" $policy.jwks.to "inside" false) -}}
+{{- end -}}
+{{- end -}}
+{{- if $root.Values.global.traces.endpoint -}}
+{{- range $from, $caller := $services -}}
+{{- $edges = append $edges (dict "from" $from "to" "traces" "ports" $policy.traces.ports "peers" $policy.traces.to "inside" false) -}}
 {{- end -}}
 {{- end -}}
 {{- if and (hasKey $callers "training") (ne $root.Values.training.mode "local") -}}
