@@ -43,6 +43,9 @@ from wayfare.domain.times import format_rfc3339
 _STAMPS = ("size", "mtime", "ino", "created", "ETag", "LastModified")
 """What file systems tell of a file that changes when it is written; each knows some of these."""
 
+_S3_PATIENCE = {"connect_timeout": 2, "read_timeout": 10}
+"""Seconds for one try. How many tries a call has `AWS_MAX_ATTEMPTS` says; s3fs would make each of them five times more."""
+
 
 def _wall_ms() -> int:
     return time.time_ns() // 1_000_000
@@ -67,7 +70,10 @@ class ArtifactStore(SignedPointers):
         super().__init__(clock_ms)
         with _reachable("opening the store"):
             # What others write must be seen at the next look.
-            self._fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
+            bounds = {"config_kwargs": _S3_PATIENCE} if url.startswith("s3://") else {}
+            self._fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False, **bounds)
+            if bounds:
+                self._fs.retries = 1
         self._root = str(root).rstrip("/")
         self._local = isinstance(self._fs, LocalFileSystem)
         if self._local:
