@@ -16,6 +16,7 @@ check: setup ## lint, types, import contracts, generated docs; writes nothing
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-cache
 	$(PY) docs/generate.py --check
+	$(PY) -m monitoring.generate --check
 
 fmt: setup ## format and fix what can be fixed
 	.venv/bin/ruff format .
@@ -23,6 +24,7 @@ fmt: setup ## format and fix what can be fixed
 
 docs: setup ## write the generated reference pages and the picture
 	$(PY) docs/generate.py
+	$(PY) -m monitoring.generate
 
 bench: setup ## measure against peers: one table and bench/results.json
 	$(PY) -m bench $(ARGS)

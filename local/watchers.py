@@ -17,7 +17,7 @@ import yaml
 from local.layout import Layout
 from local.ports import LOOPBACK
 from local.servers import Program, executable
-from monitoring import scraping
+from monitoring import routing, rules, scraping
 from wayfare.inventory import WATCHERS
 
 EXECUTABLES = {
@@ -54,9 +54,11 @@ def program(name: str, layout: Layout, ports: Mapping[str, int], rules_scale: fl
 
 
 def _prometheus(run: pathlib.Path, data: pathlib.Path, ports: Mapping[str, int], rules_scale: float) -> list[str]:
-    rules = run / "rules.yml"
-    rules.write_text("groups: []\n")
-    scraped = scraping.configuration(ports, LOOPBACK, [str(rules)], scale=rules_scale)
+    file = run / "rules.yml"
+    pages = pathlib.Path(__file__).parents[1] / "docs" / "runbooks"
+    made = rules.groups(rules_scale, pages.as_uri())
+    file.write_text(yaml.safe_dump(made, sort_keys=False, width=1_000))
+    scraped = scraping.configuration(ports, LOOPBACK, [str(file)], scale=rules_scale)
     (run / "prometheus.yml").write_text(yaml.safe_dump(scraped, sort_keys=False))
     # Exemplars lead from a slow request to its trace; they are kept in memory alone.
     return [
@@ -68,10 +70,9 @@ def _prometheus(run: pathlib.Path, data: pathlib.Path, ports: Mapping[str, int],
     ]
 
 
-def _alertmanager(run: pathlib.Path, data: pathlib.Path, _ports: Mapping[str, int], _rules_scale: float) -> list[str]:
+def _alertmanager(run: pathlib.Path, data: pathlib.Path, _ports: Mapping[str, int], rules_scale: float) -> list[str]:
     # Who is woken is the installation's business: on one machine alerts are looked at, not sent.
-    configuration = {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}
-    (run / "alertmanager.yml").write_text(yaml.safe_dump(configuration, sort_keys=False))
+    (run / "alertmanager.yml").write_text(yaml.safe_dump(routing.configuration(rules_scale), sort_keys=False))
     return [
         f"--config.file={run / 'alertmanager.yml'}",
         f"--storage.path={data}",
