@@ -5,9 +5,24 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders import dashboard
 
 from monitoring.dashboards.frame import frame
-from monitoring.dashboards.parts import CITY, COUNT, RATE, SHARE, Panel, Query, lines
+from monitoring.dashboards.parts import (
+    CITY,
+    COUNT,
+    GREEN,
+    RATE,
+    RED,
+    SECONDS,
+    SHARE,
+    UNKNOWN,
+    Panel,
+    Query,
+    lines,
+    states,
+)
 
 MULTIPLIERS = f"rate(wayfare_quoted_multipliers_total{{{CITY}}}[15m])"
+
+STATES = {"0": ("ok", GREEN), "1": ("drifted", RED), "2": ("unknown", UNKNOWN)}
 
 
 def build() -> dashboard.Dashboard:
@@ -19,6 +34,24 @@ def build() -> dashboard.Dashboard:
             "What the models predict, which versions do, and whether they still see the world they were trained on.",
             ago="now-24h",
             refresh="30s",
+        )
+        .with_panel(
+            states(
+                Panel(
+                    "What the drift monitor says",
+                    "Each check by city and model: features, predictions, and calibration and booking rate against outcomes. "
+                    "Unknown is no health: too few data, no reference, or a monitor that is behind.",
+                    "none",
+                    [
+                        Query(
+                            f"max by (city, model, check) (wayfare_drift_state{{{CITY}}})",
+                            "{{city}} {{model}} {{check}}",
+                        )
+                    ],
+                    runbook="ModelDrifted",
+                ),
+                STATES,
+            )
         )
         .with_panel(
             lines(
@@ -36,6 +69,46 @@ def build() -> dashboard.Dashboard:
                     runbook="ModelDrifted",
                 ),
                 stacked=True,
+            )
+        )
+        .with_panel(
+            lines(
+                Panel(
+                    "Divergence from training",
+                    "Kullback-Leibler divergence of the last hour from training, in nats, of the ten features that moved most. "
+                    "It explains and does not alarm: 0.1 is a shift of half a standard deviation.",
+                    "none",
+                    [
+                        Query(
+                            f'topk(10, max by (city, model, feature) (wayfare_drift_statistic{{{CITY},check="kl"}}))',
+                            "{{city}} {{model}} {{feature}}",
+                        )
+                    ],
+                    runbook="ModelDrifted",
+                )
+            )
+        )
+        .with_panel(
+            lines(
+                Panel(
+                    "Rows that drift is judged by",
+                    "Predictions and outcomes that the monitor counted, by what became of them. Outcomes follow a quote by its "
+                    "life of five minutes.",
+                    RATE,
+                    [Query("sum by (topic, outcome) (rate(wayfare_drift_rows_total[15m]))", "{{topic}} {{outcome}}")],
+                    runbook="DriftUnknown",
+                )
+            )
+        )
+        .with_panel(
+            lines(
+                Panel(
+                    "Age of the newest judgement",
+                    "Since the drift monitor last judged. It judges every five minutes of the city's clock.",
+                    SECONDS,
+                    [Query("time() - max(wayfare_drift_evaluated_timestamp_seconds > 0)")],
+                    runbook="DriftUnseen",
+                )
             )
         )
         .with_panel(

@@ -6,11 +6,20 @@ health.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from grafana_foundation_sdk.builders import bargauge, common, dashboard, heatmap, prometheus, stat, timeseries
+from grafana_foundation_sdk.builders import (
+    bargauge,
+    common,
+    dashboard,
+    heatmap,
+    prometheus,
+    stat,
+    statetimeline,
+    timeseries,
+)
 from grafana_foundation_sdk.models import common as common_models
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models import heatmap as heatmap_models
@@ -18,7 +27,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 SOURCE = models.DataSourceRef(type_val="prometheus", uid="${source}")
 CITY = 'city=~"$city"'
-GREEN, YELLOW, RED = "green", "yellow", "red"
+GREEN, YELLOW, RED, UNKNOWN = "green", "yellow", "red", "text"
 NO_VALUE = "unknown"
 TAG = "wayfare"
 
@@ -69,7 +78,7 @@ class Panel:
     height: int = 8
 
 
-B = TypeVar("B", timeseries.Panel, stat.Panel, bargauge.Panel, heatmap.Panel)
+B = TypeVar("B", timeseries.Panel, stat.Panel, bargauge.Panel, heatmap.Panel, statetimeline.Panel)
 
 
 def lines(panel: Panel, *, stacked: bool = False) -> timeseries.Panel:
@@ -115,6 +124,17 @@ def bars(panel: Panel) -> bargauge.Panel:
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
     )
     return _filled(built, panel, instant=True)
+
+
+def states(panel: Panel, names: Mapping[str, tuple[str, str]]) -> statetimeline.Panel:
+    """States over time, in words. names: a value of the query -> what it is called, and its colour."""
+    mapped = {
+        value: models.ValueMappingResult(text=name, color=color, index=index)
+        for index, (value, (name, color)) in enumerate(names.items())
+    }
+    built = statetimeline.Panel().show_value(common_models.VisibilityMode.AUTO).row_height(0.9)
+    built.mappings([models.ValueMap(options=mapped)])
+    return _filled(built, panel)
 
 
 def heat(panel: Panel) -> heatmap.Panel:

@@ -47,7 +47,7 @@ class AlertShown(Model):
     name: str
     severity: str
     summary: str
-    runbook: str
+    runbook: str = Field(description="An address, or a path of this product's sources.")
     labels: dict[str, str]
     since: TimeOut
 

@@ -90,7 +90,7 @@ class Handlers:
                 name=one.name,
                 severity=one.severity,
                 summary=one.summary,
-                runbook=one.runbook if one.runbook.startswith(("https://", "http://")) else "",
+                runbook=one.runbook,
                 labels=one.labels,
                 since=format_rfc3339(one.since_ms),
             )

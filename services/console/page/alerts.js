@@ -9,8 +9,10 @@ function one(alert) {
   const line = element("p", {}, element("strong", { textContent: `${alert.severity}: ${alert.name}` }), ` since ${since}`);
   const box = element("div", { className: alert.severity === "page" ? "banner bad" : "banner stale" }, line);
   if (alert.summary) box.append(element("p", { textContent: alert.summary }));
-  if (alert.runbook) {
+  if (/^https?:\/\//.test(alert.runbook)) {
     box.append(element("p", {}, element("a", { href: alert.runbook, textContent: "Runbook", rel: "noreferrer" })));
+  } else if (alert.runbook) {
+    box.append(element("p", {}, "Runbook: ", element("code", { textContent: alert.runbook })));
   }
   return box;
 }

@@ -30,6 +30,7 @@ function leave(why) {
   last = null;
   city = null;
   show(false);
+  document.title = "Wayfare: City now";
   by("sign-in-problem").textContent = why;
   by("token").focus();
 }
@@ -51,6 +52,7 @@ function grow() {
   alerts.show({ state: "unknown", firing: last.now.alerts.firing, why: `nothing was heard for ${Math.round(quiet)} s` }, by("alerts"));
   by("map").classList.add("stale");
   by("map-age").textContent = `last heard of ${age(quiet)} ago`;
+  document.title = "(?) Wayfare: City now";
   state(quiet > UNKNOWN_AFTER_S ? "unknown" : "stale", `No answer for ${age(quiet)}: ${problem || "the console is silent"}`);
 }
 
@@ -80,7 +82,11 @@ function showNow(now) {
   const count = (kind) => now.figures.filter((row) => row.state === kind).length;
   const [unknown, stale] = [count("unknown"), count("stale")];
   const told = [unknown && `${unknown} of ${now.figures.length} figures unknown`, stale && `${stale} stale`].filter(Boolean);
-  state(unknown ? "unknown" : stale ? "stale" : "", told.length ? `${told.join(", ")}.` : "All figures are live.");
+  const pages = now.alerts.firing.filter((one) => one.severity === "page").length;
+  const freshness = told.length ? `${told.join(", ")}.` : "All figures are live.";
+  const felt = pages ? `${pages === 1 ? "One page fires" : `${pages} pages fire`}. ` : "";
+  state(pages ? "bad" : unknown ? "unknown" : stale ? "stale" : "", `${felt}${freshness}`);
+  document.title = `${pages ? `(${pages}) ` : unknown ? "(?) " : ""}Wayfare: City now`;
 }
 
 async function read() {
