@@ -235,6 +235,7 @@ ALL = (
         {key("model_version"): always(19691201001)},
         {key("model_version"): always(19691225001)},
         after=1,
+        alone=True,
     ),
     Fault(
         "SketchBeyondPromise",
