@@ -78,6 +78,7 @@ class ColumnFigures(Model):
     labels: list[str]
     counts: list[int]
     shares_expected: list[float]
+    hourly_shift_sd: list[float | None]
 
 
 class ReferenceShape(Model):

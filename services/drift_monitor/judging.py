@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,10 +9,10 @@ from services.drift_monitor.folding import References
 from wayfare.adapters.kafka_registers import Held, RegisterReader, RegisterWriter
 from wayfare.domain.city import City, Registry
 from wayfare.domain.drift.columns import Reference
-from wayfare.domain.drift.figures import figures
+from wayfare.domain.drift.figures import HOUR_BUCKETS
+from wayfare.domain.drift.judgement import all_unknown, judgement_of, without_reference
 from wayfare.domain.drift.monitor import DAY_BUCKETS, CheckState, Monitor
 from wayfare.domain.drift.register import BUCKET_MS, Register, merged
-from wayfare.domain.drift.series import CHECKS
 from wayfare.domain.pricing.records import BOOKINGS, PREDICTIONS
 from wayfare.domain.streams.log import RecordLog
 from wayfare.domain.times import format_rfc3339
@@ -21,7 +20,6 @@ from wayfare.inventory import topic
 from wayfare.runtime.logs import logger
 
 EVENTS = "drift-events"
-SCHEMA = 1
 PLACES = tuple((name, number) for name in (PREDICTIONS, BOOKINGS) for number in range(topic(name).partitions))
 Model = tuple[str, str, int]
 """City, model, version."""
@@ -147,54 +145,22 @@ class Judge:
         changed = self._states.get(at) != {check: state.state for check, state in states.items()}
         if not (news or changed) and now - self._wrote.get(at, 0) < self._settings.judgement_seconds * 1000:
             return
-        evidence = monitor.evidence()
         self._announce(at, monitor.last, states)
-        self._writer.judge(
-            {
-                "schema": SCHEMA,
-                "city": at[0],
-                "model": at[1],
-                "version": at[2],
-                "last": monitor.last,
-                "evaluated_at_ms": now,
-                "rows_hour": monitor.rows(12),
-                "rows_day": monitor.rows(DAY_BUCKETS),
-                "reference": {
-                    "schema": monitor.reference.schema,
-                    "rows": monitor.reference.rows,
-                    "days": monitor.reference.days,
-                },
-                "checks": {
-                    check: dataclasses.asdict(state) | {"evidence": evidence.get(check)}
-                    for check, state in states.items()
-                },
-                "hour": [dataclasses.asdict(one) for one in figures(monitor, 12)],
-                "day": [dataclasses.asdict(one) for one in figures(monitor, DAY_BUCKETS)],
-                "monitor": monitor.to_json(),
-            }
-        )
+        self._writer.judge(judgement_of(monitor, *at, now))
         self._wrote[at] = now
 
     def _tell_without_reference(self, at: Model, last: int) -> None:
-        reason = f"no reference can be read: {self._references.why(at[1], at[2])}"
-        states = {check: CheckState("unknown", reason, None, ()) for check in CHECKS}
         now = self._wall_ms()
         if now - self._wrote.get(at, 0) < self._settings.judgement_seconds * 1000:
             return
+        states = all_unknown(f"no reference can be read: {self._references.why(at[1], at[2])}")
         self._announce(at, last, states)
         rows = sum(
             register.rows
             for key, register in list(self._reader.held.registers.items())
-            if (key.city, key.model, key.version) == at and key.bucket > last - 12
+            if (key.city, key.model, key.version) == at and key.bucket > last - HOUR_BUCKETS
         )
-        checks = {check: dataclasses.asdict(state) | {"evidence": None} for check, state in states.items()}
-        self._writer.judge(
-            {
-                "schema": SCHEMA, "city": at[0], "model": at[1], "version": at[2], "last": last, "evaluated_at_ms": now,
-                "rows_hour": rows, "rows_day": rows, "reference": None, "checks": checks, "hour": [], "day": [],
-                "monitor": None,
-            }
-        )  # fmt: skip
+        self._writer.judge(without_reference(*at, last, now, rows, states))
         self._wrote[at] = now
 
     def _announce(self, at: Model, bucket: int, states: Mapping[str, CheckState]) -> None:

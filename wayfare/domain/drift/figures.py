@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,7 @@ class ColumnFigures:
     """One column over a stretch of time. What cannot be told is None: no rows, no spread, or a reference without it.
 
     mean, sd and those expected: in the column's own units. p-values are of effective sample sizes. counts: by label,
-    beside the shares expected.
+    beside the shares expected. hourly_shift_sd: of a number over more than an hour, oldest hour first.
     """
 
     name: str
@@ -45,6 +46,7 @@ class ColumnFigures:
     labels: list[str]
     counts: list[int]
     shares_expected: list[float]
+    hourly_shift_sd: list[float | None]
 
 
 def figures(monitor: Monitor, buckets: int) -> list[ColumnFigures]:
@@ -62,7 +64,10 @@ def figures(monitor: Monitor, buckets: int) -> list[ColumnFigures]:
                 weights[part] = weights.get(part, 0.0) + float(register.known[at])
             begin, end = columns.offsets[at], columns.offsets[at + 1]
             counts = total.counts[begin:end] if total else np.zeros(column.width, np.int64)
-            found.append(_figures(column, at, total, weights, counts, len(held)))
+            one = _figures(column, at, total, weights, counts, len(held))
+            if buckets > HOUR_BUCKETS and column.kind == "number":
+                one = dataclasses.replace(one, hourly_shift_sd=_by_hour(monitor, column, at, told, buckets))
+            found.append(one)
     return found
 
 
@@ -94,11 +99,35 @@ def _figures(
         missing=1.0 - known / rows if rows else None,
         missing_expected=column.entry.get("missing"),
         unseen=float(total.unseen[at]) / known if total and known else None,
+        hourly_shift_sd=[],
         labels=column.labels(),
         counts=counts.tolist(),
         shares_expected=shares,
         **told,
     )
+
+
+def _by_hour(
+    monitor: Monitor, column: Column, at: int, told: Sequence[tuple[int, Register | None]], buckets: int
+) -> list[float | None]:
+    """The shift of each hour's mean, in the standard deviations of training at that hour; None without values."""
+    begin = monitor.last - buckets + 1
+    found: list[float | None] = []
+    for hour in range(buckets // HOUR_BUCKETS):
+        first = begin + hour * HOUR_BUCKETS
+        rows = [(b, r) for b, r in told if first <= b < first + HOUR_BUCKETS and r is not None and r.known[at]]
+        total = merged(register for _bucket, register in rows)
+        if total is None or not column.entry["variance"]:
+            found.append(None)
+            continue
+        weights: dict[str, float] = {}
+        for bucket, register in rows:
+            part = monitor.part(bucket)
+            weights[part] = weights.get(part, 0.0) + float(register.known[at])
+        shown = _moments(column, at, total, weights, int(total.known[at]), None)
+        spread = shown["sd_expected"]
+        found.append(round((shown["mean"] - shown["mean_expected"]) / spread, 4) if spread else None)
+    return found
 
 
 def _moments(
@@ -114,6 +143,8 @@ def _moments(
         expected += weight / known * m
         square += weight / known * (v + m * m)
     spread = max(0.0, square - expected * expected)
+    # What is left of a constant is rounding.
+    spread = spread if spread > 1e-12 * max(1.0, expected * expected) else 0.0
     told: dict[str, Any] = {
         "mean": column.centre + mean * column.scale,
         "sd": column.scale * max(0.0, variance) ** 0.5,

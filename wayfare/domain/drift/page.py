@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from wayfare.domain.drift.drawing import bars, map_of_cells
+from wayfare.domain.drift.drawing import bars, line, map_of_cells
 from wayfare.domain.drift.register import BUCKET_MS
 from wayfare.domain.times import format_rfc3339
 
@@ -23,12 +23,12 @@ _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);max-width:70rem;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.6rem;margin:0}h2{font-size:1.2rem;margin:2.2rem 0 .6rem}h3{font-size:1rem;margin:0}
 p{margin:.4rem 0}small,.soft{color:var(--soft)}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
-th,td{text-align:right;padding:.3rem .6rem;border-bottom:1px solid var(--line);white-space:nowrap}th{font-weight:600}
+th,td{text-align:right;padding:.25rem .45rem;font-size:.9rem;border-bottom:1px solid var(--line);white-space:nowrap}th{font-weight:600}
 th:first-child,td:first-child,td.text,th.text{text-align:left;white-space:normal}
 .state{font-weight:700}.ok{color:var(--ok)}.drifted{color:var(--drifted)}.unknown{color:var(--unknown)}
 .grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(20rem,1fr));gap:1rem}.card{border:1px solid var(--line);border-radius:8px;padding:.8rem}
 .card.found{border-color:var(--drifted)}svg{width:100%;height:auto;display:block}svg text{font-size:10px;fill:var(--soft)}
-.train{fill:var(--train)}.now{fill:var(--now)}.key span{display:inline-block;width:.8em;height:.8em;margin:0 .3em 0 .8em}.scroll{overflow-x:auto}
+.line{fill:none;stroke:var(--now);stroke-width:1.5}.zero{stroke:var(--train);stroke-width:1}.train{fill:var(--train)}.now{fill:var(--now)}.cells{display:grid;grid-template-columns:repeat(auto-fill,minmax(28rem,1fr));gap:1rem}.key span{display:inline-block;width:.8em;height:.8em;margin:0 .3em 0 .8em}.scroll{overflow-x:auto}
 .of-train{background:var(--train)}.of-now{background:var(--now)}
 """
 CONTENT_POLICY = (
@@ -77,14 +77,15 @@ def _model(
     until = format_rfc3339((judgement["last"] + 1) * BUCKET_MS)
     body = [
         head,
-        f"<p class=soft>Version {version}. Judged up to {until} on the city's clock: {judgement['rows_hour']:,} quotes in the "
+        f"<p class=soft>{f'Version {version}' if version else 'Recorded rows'}. Judged up to {until} on the city's clock: {judgement['rows_hour']:,} quotes in the "
         f"last hour, {judgement['rows_day']:,} in the last day"
         + (
-            f", beside {reference['rows']:,} rows of {reference['days']} days of training.</p>"
+            f", beside {reference['rows']:,} rows of {reference['days']} day{'s' if reference['days'] != 1 else ''} of training.</p>"
             if reference
             else ".</p>"
         ),
         _summary(checks, drifted),
+        _most(judgement["day"]),
     ]
     if reference and 0 < reference["days"] < 14:
         body.append(
@@ -99,13 +100,32 @@ def _model(
 
 def _summary(checks: Mapping[str, Mapping[str, Any]], drifted: Sequence[str]) -> str:
     if not drifted:
-        return "<p>Nothing that is watched has drifted.</p>"
+        return "<p><strong>Nothing that can be judged has drifted.</strong></p>"
     lines = []
     for name in drifted:
         features = sorted({alarm["feature"] or "all" for alarm in checks[name]["alarms"]})
         since = format_rfc3339(checks[name]["since"] * BUCKET_MS)
         lines.append(f"<li><strong>{escape(_WHAT[name])}</strong> since {since}: {escape(', '.join(features))}</li>")
     return f"<ul>{''.join(lines)}</ul>"
+
+
+def _most(columns: Iterable[Mapping[str, Any]]) -> str:
+    """What moved most, drift or not, in a sentence."""
+    moved = [
+        (abs(column["mean"] - column["mean_expected"]) / column["sd_expected"], column)
+        for column in columns
+        if column["sd_expected"] and column["mean"] is not None
+    ]
+    if not moved:
+        return ""
+    size, column = max(moved, key=lambda pair: pair[0])
+    way = "higher" if column["mean"] > column["mean_expected"] else "lower"
+    stable = max((one["psi"] for _size, one in moved if one["psi"] is not None), default=0.0)
+    return (
+        f"<p>The mean that moved most over the day is <strong>{escape(column['name'])}</strong>, {size:.2f} standard deviations "
+        f"{way} than at the same hours of training ({_both(column['mean_expected'], column['mean'])}). The largest PSI of a number is "
+        f"{number(stable)}; 0.1 is commonly called a small change, 0.25 a large one.</p>"
+    )
 
 
 def _checks(checks: Mapping[str, Mapping[str, Any]]) -> str:
@@ -143,31 +163,47 @@ def _found(checks: Mapping[str, Mapping[str, Any]]) -> dict[str, list[Mapping[st
 
 def _figures(checks: Mapping[str, Mapping[str, Any]], columns: Iterable[Mapping[str, Any]], span: str) -> str:
     found, rows = _found(checks), []
-    order = sorted(columns, key=lambda column: (column["name"] not in found, -(column["psi"] or 0.0)))
+    columns = list(columns)
+    silent = [
+        one
+        for one in columns
+        if not one["known"] and one["missing_expected"] in (None, 1.0) and one["name"] not in found
+    ]
+    order = sorted(
+        (one for one in columns if one not in silent), key=lambda one: (one["name"] not in found, -(one["psi"] or 0.0))
+    )
     for column in order:
         mark = "state drifted" if column["name"] in found else ""
         shift = None
         if column["sd_expected"] and column["mean"] is not None:
             shift = (column["mean"] - column["mean_expected"]) / column["sd_expected"]
         cells = [
-            number(column["mean_expected"]), number(column["mean"]), "–" if shift is None else f"{shift:+.2f}",
-            number(column["sd_expected"]), number(column["sd"]), number(column["kl"]), _p(column["kl_p"]),
-            number(column["psi"]), _p(column["g_p"]), _share(column["missing_expected"]), _share(column["missing"]),
+            _both(column["mean_expected"], column["mean"]), "–" if shift is None else f"{shift:+.2f}",
+            _both(column["sd_expected"], column["sd"]), number(column["kl"]), _p(column["kl_p"]), number(column["psi"]),
+            _p(column["g_p"]), f"{_share(column['missing_expected'])} → {_share(column['missing'])}",
             _share(column["unseen"]),
         ]  # fmt: skip
         rows.append(
             f'<tr><td class="text {mark}">{escape(column["name"])}</td>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
         )
     heads = (
-        "feature", "mean, training", "mean, now", "shift (sd)", "sd, training", "sd, now", "KL", "p", "PSI", "G-test p",
-        "missing, training", "missing, now", "unseen",
+        "feature", "mean", "shift, sd", "spread (sd)", "KL", "p of KL", "PSI", "p of G", "missing", "unseen",
     )  # fmt: skip
     return (
-        f"<h2>Figures of the last {span}</h2><p class=soft>Training means of the same hours of weekdays and weekends. p by the "
+        f"<h2>Figures of the last {span}</h2><p class=soft>Training → now, training being that of the same hours of weekdays and weekends. p by the "
         "feature's skewness and kurtosis and the effective number of rows; a dash is what cannot be told.</p>"
         f"<div class=scroll><table><thead><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"
+        + (
+            f"<p class=soft>Told neither in training nor now: {escape(', '.join(one['name'] for one in silent))}.</p>"
+            if silent
+            else ""
+        )
     )
+
+
+def _both(then: float | None, now: float | None) -> str:
+    return "–" if then is None and now is None else f"{number(then)} → {number(now)}"
 
 
 def _p(value: float | None) -> str:
@@ -175,7 +211,7 @@ def _p(value: float | None) -> str:
 
 
 def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1%}" if value else "0"
+    return "–" if value is None else f"{value:.1%}" if value >= 0.0005 else "<0.1%" if value else "0"
 
 
 def _cards(
@@ -195,11 +231,22 @@ def _cards(
             f'<section class="card{" found" if alarms else ""}"><h3>{escape(column["name"])}</h3>'
             f"<p class=soft>{said}</p>"
             + (f'<p class="drifted">{escape(alarms)}</p>' if alarms else "")
-            + bars(column["name"], column["labels"], column["counts"], column["shares_expected"])
+            + _bars(column)
+            + line(column["name"], column["hourly_shift_sd"])
             + "</section>"
         )
-    key = "<p class=key><span class=of-train></span>training<span class=of-now></span>last day</p>"
+    key = "<p class=key><span class=of-train></span>training<span class=of-now></span>last day. Below: how far each hour was from the same hour of training.</p>"
     return f'<h2>Distributions</h2>{key}<div class="grid">{"".join(cards)}</div>'
+
+
+def _bars(column: Mapping[str, Any]) -> str:
+    """Bins of a number, or the listed categories with the share of all others in words."""
+    labels, counts, expected = column["labels"], column["counts"], column["shares_expected"]
+    if column["kind"] == "number":
+        return bars(column["name"], labels, counts, expected)
+    known = max(1, sum(counts))
+    shown = bars(column["name"], labels[:-1], counts[:-1], expected[:-1], known)
+    return f"{shown}<p class=soft>All others: {expected[-1]:.1%} in training, {counts[-1] / known:.1%} now.</p>"
 
 
 def _cells(columns: Iterable[Mapping[str, Any]], cells: Mapping[str, str]) -> str:
@@ -227,8 +274,8 @@ def _cells(columns: Iterable[Mapping[str, Any]], cells: Mapping[str, str]) -> st
     if not parts:
         return ""
     return (
-        "<h2>Cells</h2><p class=soft>The most frequent cells of training; orange has more than then, blue less. Beside each map, "
-        f"the cells that changed most.</p><div class=grid>{''.join(parts)}</div>"
+        "<h2>Cells</h2><p class=soft>The most frequent cells of training; orange has more than then, blue less. Below each map, "
+        f"the cells that changed most; cells far outside the city are not drawn.</p><div class=cells>{''.join(parts)}</div>"
     )
 
 

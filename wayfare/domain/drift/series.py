@@ -64,7 +64,7 @@ def series_of(reference: Reference) -> list[Series]:
             check = "predictions" if predicted else "categories"
             found += [Series(check, column.group, at, column.name, number) for number in charted]
         found.append(Series("stale" if predicted else "missing", column.group, at, column.name, "missing"))
-        if column.entry["mean"] is not None and not predicted:
+        if column.entry["mean"] is not None and not predicted and column.kind != "clock":
             found.append(Series("unseen", column.group, at, column.name, "unseen"))
     for at, column in enumerate(reference.outcomes.columns):
         if column.entry.get("variance"):

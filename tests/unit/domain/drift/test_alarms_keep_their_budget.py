@@ -77,8 +77,13 @@ def test_a_shift_of_one_feature_is_found_named_and_dated(city, shift, hours):
     assert begin - 12 <= alarm.since <= bucket
     assert monitor.states()["moments"].state == "drifted"
     told = {one.name: one for one in figures(monitor, 12)}
-    assert told["wait"].kl > told["distance"].kl
-    assert told["wait"].kl_p < 0.01
+    assert told["wait"].mean > told["wait"].mean_expected
+    if shift >= 1.0:
+        assert told["wait"].kl > told["distance"].kl
+        assert told["wait"].kl_p < 0.01
+    by_hour = {one.name: one for one in figures(monitor, 288)}["wait"].hourly_shift_sd
+    assert len(by_hour) == 24
+    assert by_hour[-1] > 0
 
 
 def test_kilometres_for_metres_missing_values_and_strange_places_are_found_at_once(city):
