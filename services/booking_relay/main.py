@@ -76,7 +76,7 @@ def main() -> None:
     """Run until SIGTERM."""
     settings = load(RelaySettings)
     logs.configure("booking_relay", settings.log_level)
-    tracing.configure("booking_relay")
+    tracing.configure("booking_relay", settings.otlp_endpoint, settings.trace_share)
     stop = stop_on_signals()
     with within(stop, settings.drain_seconds):
         run(settings, stop)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from wayfare.adapters.kafka_client import PANE, Headers, Producer
 from wayfare.adapters.kafka_consumer import send_dead_letter
-from wayfare.adapters.kafka_decode import Decoder
+from wayfare.adapters.kafka_decode import Decoder, Traced
 from wayfare.adapters.kafka_group import GroupConsumer
 from wayfare.adapters.kafka_snapshots import KafkaSnapshots
 from wayfare.adapters.redis_window import PartitionStatus, RedisWindow
@@ -21,7 +21,8 @@ from wayfare.domain.errors import InvalidInput, LogUnavailable, WindowUnavailabl
 from wayfare.domain.streams import pane_bytes, sketch
 from wayfare.domain.streams.panes import PaneRegister
 from wayfare.domain.streams.state import CityState, PartitionState, gauges_of, newest_weather
-from wayfare.runtime import metrics
+from wayfare.runtime import metrics, tracing
+from wayfare.runtime.clock import wall_ms
 from wayfare.runtime.logs import logger
 from wayfare.runtime.worker import Problems
 
@@ -64,6 +65,7 @@ class Ingest:
         self._owned: dict[Any, _Owned] = {}
         self._closed: list[PaneRegister] = []
         self._dead: list[tuple[Any, Any]] = []
+        self._traced: list[tuple[str, int, Traced]] = []
         self._rebuild: set[tuple[Any, str]] = set()
         self._written: dict[tuple[str, str], int] = {}
         self._published_at = self._lag_at = -1e9
@@ -139,6 +141,7 @@ class Ingest:
         own.closed_since_snapshot |= bool(closed)
         self._closed += closed
         self._dead += [(partition, dead) for dead in decoded.dead]
+        self._traced += [(partition.topic, partition.partition, traced) for traced in decoded.traced]
         self._count(partition.topic, own)
 
     def _count(self, topic: str, own: _Owned) -> None:
@@ -171,7 +174,23 @@ class Ingest:
             self._set_paused(True)
             return False
         self._set_paused(False)
+        self._end_traces()
         return True
+
+    def _end_traces(self) -> None:
+        """An event's trace ends where front ends can see it: from the log's own time to its pane in Redis."""
+        for topic, partition, traced in self._traced:
+            tracing.took_over(
+                f"pane {topic}",
+                traced.traceparent,
+                traced.log_ms,
+                wall_ms(),
+                messaging__system="kafka",
+                messaging__destination__name=topic,
+                messaging__destination__partition__id=str(partition),
+                messaging__kafka__offset=traced.offset,
+            )
+        self._traced = []
 
     def _set_paused(self, paused: bool) -> None:
         if paused != self._paused:
