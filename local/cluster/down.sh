@@ -35,7 +35,7 @@ fi
 end kube-apiserver containerd etcd
 # A shim outlives its containerd by design; those of this cluster name its socket.
 for folder in /proc/[0-9]*; do
-  if tr '\0' ' ' <"$folder/cmdline" 2>/dev/null | grep -qE "containerd-shim.* -address $SOCKET( |$)"; then kill -KILL "${folder#/proc/}" 2>/dev/null; fi
+  if { tr '\0' ' ' <"$folder/cmdline"; } 2>/dev/null | grep -qE "containerd-shim.* -address $SOCKET( |$)"; then kill -KILL "${folder#/proc/}" 2>/dev/null; fi
 done
 
 awk '{print $2}' /proc/mounts | grep -E "^($STATE|$RUN)/" | sort -r | while read -r mount; do umount -l "$mount"; done

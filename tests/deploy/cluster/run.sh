@@ -39,6 +39,11 @@ fi
 # What two cores hold: the data stores, three pods of each front end, and a training beside them.
 available=$(awk '/^MemAvailable/ {print int($2 / 1024 / 1024)}' /proc/meminfo)
 ((available >= 9)) || unavailable "a cluster with everything in it needs 9 GiB of memory, got $available GiB free"
+# Images are copied out of podman, into the cluster's store, and unpacked there.
+state=${WAYFARE_CLUSTER_STATE:-/var/lib/wayfare-cluster}
+while [ ! -d "$state" ]; do state=$(dirname "$state"); done
+room=$(df --output=avail --block-size=1G "$state" | tail -1)
+((room >= 20)) || unavailable "a cluster's images and volumes need 20 GiB of disk, got ${room// /} GiB free in $state"
 
 engine
 missing=()
