@@ -40,11 +40,12 @@ def felt(windows: Windows) -> list[Alert]:
         ),
         Alert(
             "QuotesDegraded",
-            f'sum(rate(wayfare_degradations_total{{what=~"model|live_window"}}[{five}]))'
+            f'sum(rate(wayfare_degradations_total{{what="model"}}[{five}]))'
             f" / (sum(rate({quotes}[{five}])) > 0) > {DEGRADED_SHARE}",
             "page",
-            "{{ $value | humanizePercentage }} of quotes are not by the model.",
-            "Riders get prices, but from last multipliers or priors: surge does not follow what happens now.",
+            "{{ $value | humanizePercentage }} of quotes go without the model.",
+            "Riders get prices, but from last multipliers or priors: surge does not follow what happens now. "
+            "Quotes that lack the live window are counted by WindowStale.",
             2 * MINUTE,
         ),
         Alert(
@@ -61,21 +62,22 @@ def felt(windows: Windows) -> list[Alert]:
 def unknown(_windows: Windows) -> list[Alert]:
     """Pages: nobody can tell. Each is the twin of the alerts that read the same service's metrics."""
 
-    def twin(name: str, service: str, blind: str, gone: str = "", pending_s: int = 2 * MINUTE) -> Alert:
+    def twin(name: str, service: str, blind: str, gone: str = "", least_s: int = 0) -> Alert:
         return Alert(
             name,
             f'absent(up{{service="{service}"}} == 1)' + (f" or absent({gone})" if gone else ""),
             "page",
             f"No metrics of {service} arrive: {blind} is unknown.",
             f"Either no replica of {service} runs, or Prometheus cannot reach any. Unknown is not fine.",
-            pending_s,
+            2 * MINUTE,
+            least_s=least_s,
         )
 
     return [
         twin("QuotesUnknown", "pricing_api", "whether riders get prices", "wayfare_window_age_seconds"),
         twin("EventsUnknown", "events_api", "whether drivers and riders can be heard"),
         # After WindowStale, which says what riders feel of it.
-        twin("PanesUnknown", "ingest", "whether events are counted", pending_s=5 * MINUTE),
+        twin("PanesUnknown", "ingest", "whether events are counted", least_s=3 * MINUTE),
     ]
 
 

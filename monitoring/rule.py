@@ -52,7 +52,8 @@ class Alert:
     """Something that somebody must do something about; its page in docs/runbooks has its name.
 
     page: riders, drivers or prices feel it now, or nobody can tell. ticket: a cause, or what can wait until the morning.
-    pending_s: how long it must hold before it fires, of the day that is watched.
+    pending_s: how long it must hold before it fires, of the day that is watched; never less than least_s of the clock on
+    the wall, by which the live window ages.
     """
 
     name: str
@@ -62,12 +63,13 @@ class Alert:
     description: str
     pending_s: float = 0
     labels: Mapping[str, str] = field(default_factory=dict)
+    least_s: float = 0
 
     def written(self, windows: Windows, runbooks: str) -> dict[str, Any]:
         """As Prometheus reads it."""
         made: dict[str, Any] = {"alert": self.name, "expr": self.expr}
         if self.pending_s:
-            made["for"] = windows.of(self.pending_s)
+            made["for"] = windows.of(max(self.pending_s, self.least_s * windows.scale))
         made["labels"] = {"severity": self.severity, **self.labels}
         made["annotations"] = {
             "summary": self.summary,

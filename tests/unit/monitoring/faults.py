@@ -132,7 +132,7 @@ ALL = (
         also=("EventsFail",),
     ),
     Fault("QuotesDegraded", "page", _degraded("model", 0.9), _degraded("model", 0.03), after=6),
-    Fault("QuotesDegraded", "page", _degraded("live_window", 0.9), _degraded("weather", 1.0), after=6),
+    Fault("QuotesDegraded", "page", _degraded("model", 0.2), _degraded("live_window", 1.0), after=6),
     Fault(
         "QuotesStopped",
         "page",
