@@ -32,6 +32,7 @@ class Figure:
         return self.query.replace("{city}", f'city=~"{city}"')
 
 
+_ASKED = 'service="pricing_api",route="POST /v1/quotes"'
 _NO_QUOTES = "no quote was asked for in the last minutes"
 
 FIGURES = (
@@ -93,8 +94,7 @@ FIGURES = (
         "quote_p99",
         "Quote latency, p99",
         "seconds",
-        "histogram_quantile(0.99, sum by (le) "
-        '(rate(wayfare_http_request_seconds_bucket{service="pricing_api",route="POST /v1/quotes"}[5m])))',
+        f"histogram_quantile(0.99, sum by (le) (rate(wayfare_http_request_seconds_bucket{{{_ASKED}}}[5m])))",
         "Ninety-nine in a hundred quotes of all cities were answered faster, over five minutes.",
         "pricing_api",
         _NO_QUOTES,
@@ -103,9 +103,9 @@ FIGURES = (
         "failed_share",
         "Quotes failed",
         "ratio",
-        "sum(rate(wayfare_http_requests_total"
-        '{service="pricing_api",route="POST /v1/quotes",status=~"5.."}[5m]) or vector(0))'
-        ' / sum(rate(wayfare_http_requests_total{service="pricing_api",route="POST /v1/quotes"}[5m]))',
+        f'(sum(rate(wayfare_http_requests_total{{{_ASKED},status=~"5.."}}[5m]))'
+        f" or 0 * sum(rate(wayfare_http_requests_total{{{_ASKED}}}[5m])))"
+        f" / sum(rate(wayfare_http_requests_total{{{_ASKED}}}[5m]))",
         "Share of quotes of all cities answered 5xx, over five minutes.",
         "pricing_api",
         _NO_QUOTES,

@@ -41,6 +41,11 @@ def test_a_panel_says_what_it_shows_in_which_unit_and_asks_for_something(name, p
 
 
 @each
+def test_a_panel_shows_no_zero_when_nobody_looked(name, panel):
+    assert not any("vector(" in target["expr"] for target in panel["targets"])
+
+
+@each
 def test_a_panel_with_limits_leads_to_a_runbook_that_an_alert_names(name, panel):
     steps = panel["fieldConfig"]["defaults"].get("thresholds", {}).get("steps", [])
     links = [link["url"] for link in panel.get("links", [])]
