@@ -22,6 +22,18 @@ revision() {
   echo "$commit"
 }
 
+# $1 check, $2 status: ends with that status, 3 being "not checked". CI cannot read it through make, which turns every status
+# into 2; with NOT_CHECKED=record a file tells it.
+leave() {
+  local note=$root/build/not-checked/$1
+  rm -f "$note"
+  [ "$2" = 3 ] && [ "${NOT_CHECKED:-fail}" = record ] || exit "$2"
+  mkdir -p "$(dirname "$note")"
+  date -u +%FT%TZ >"$note"
+  say "NOT CHECKED, recorded in $note"
+  exit 0
+}
+
 install_podman() {
   local wanted=(podman fuse-overlayfs netavark aardvark-dns uidmap)
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

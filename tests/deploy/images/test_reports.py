@@ -112,6 +112,27 @@ def script(name, *arguments, **environment):
     )
 
 
+@pytest.mark.parametrize(
+    ("status", "setting", "left", "noted"),
+    [(3, "record", 0, True), (3, "fail", 3, False), (1, "record", 1, False), (0, "record", 0, False)],
+)
+def test_what_was_not_checked_is_recorded_only_where_that_is_asked_for(tmp_path, status, setting, left, noted):
+    (tmp_path / "docker").mkdir()
+    (tmp_path / "docker/engine.sh").write_text((ROOT / "docker/engine.sh").read_text())
+    note = tmp_path / "build/not-checked/scan"
+    note.parent.mkdir(parents=True)
+    note.write_text("of an earlier run")
+    command = f". docker/engine.sh; leave scan {status}"
+    options = {
+        "cwd": tmp_path,
+        "env": os.environ | {"NOT_CHECKED": setting, "TAG": "1"},
+        "capture_output": True,
+        "check": False,
+    }
+    assert subprocess.run(["bash", "-c", command], **options).returncode == left
+    assert note.exists() == noted
+
+
 def test_a_kind_of_image_that_is_none_is_refused_by_name():
     done = script("build.sh", "frnt")
     assert done.returncode == 1

@@ -61,7 +61,7 @@ class ConfigurationTest {
 
     @Test
     void 'every variable that Jenkins declares is used'() {
-        Configuration.globals().keySet().each { assertTrue(text('Jenkinsfile').contains("env.$it}"), it) }
+        Configuration.globals().keySet().each { assertTrue((text('Jenkinsfile') =~ /\benv\.${it}\b/).find(), it) }
     }
 
     @Test

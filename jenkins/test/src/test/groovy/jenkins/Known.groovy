@@ -35,6 +35,7 @@ class Known {
     static final Map<String, Known> STEPS = [
         sh: new Known(plugin: 'workflow-durable-task-step', sole: 'script', named: ['script', 'label'], required: ['script'], agent: true),
         echo: new Known(plugin: 'workflow-basic-steps', sole: 'message', required: ['message']),
+        error: new Known(plugin: 'workflow-basic-steps', sole: 'message', required: ['message']),
         unstable: new Known(plugin: 'workflow-basic-steps', sole: 'message', required: ['message']),
         fileExists: new Known(plugin: 'workflow-basic-steps', sole: 'file', required: ['file'], agent: true),
         catchError: new Known(plugin: 'workflow-basic-steps', named: ['buildResult', 'stageResult', 'message'], block: true),

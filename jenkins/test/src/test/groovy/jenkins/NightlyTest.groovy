@@ -46,6 +46,15 @@ class NightlyTest {
     }
 
     @Test
+    void 'whose dependencies could not be checked fails, or is unstable where that is set, and never passes'() {
+        Set files = RELEASED.files + 'build/not-checked/audit'
+        [fail: 'FAILURE', unstable: 'UNSTABLE'].each { String setting, String result ->
+            Run run = nightly(files: files, globals: Configuration.globals() + [WAYFARE_NOT_CHECKED: setting])
+            assertEquals([result, COMMANDS], [run.result, run.commands()])
+        }
+    }
+
+    @Test
     void 'is aborted when a benchmark hangs'() {
         Run run = nightly(endings: ['make bench': 'hang'])
         assertEquals(['ABORTED', ['make bench', 'make audit']], [run.result, run.commands()])

@@ -59,6 +59,17 @@ class PullRequestTest {
     }
 
     @Test
+    void 'whose images could not be checked fails, or is unstable where that is set, and never passes'() {
+        Map unknown = [files: ['build/not-checked/scan'] as Set]
+        [fail: 'FAILURE', unstable: 'UNSTABLE', anything: 'FAILURE'].each { String setting, String result ->
+            Run run = pullRequest(unknown + [globals: Configuration.globals() + [WAYFARE_NOT_CHECKED: setting]])
+            assertEquals(result, run.result)
+            assertEquals(result == 'UNSTABLE', 'make publish-images' in run.commands())
+            assertEquals('record', run.of('sh').find { it.command == 'make scan' }.environment.NOT_CHECKED)
+        }
+    }
+
+    @Test
     void 'deletes its preview when the smoke test fails, when it hangs and when somebody stops the build'() {
         [fail: 'FAILURE', hang: 'ABORTED', abort: 'ABORTED'].each { String ending, String result ->
             Run run = pullRequest(endings: ['make preview ARGS=smoke': ending])

@@ -21,6 +21,7 @@ class Steps {
         Event event = run.record(name, arguments)
         switch (name) {
             case 'sh': return sh(event)
+            case 'error': throw new StepFailed((String) arguments.message)
             case 'unstable': run.worsen('UNSTABLE'); run.worsenStage('UNSTABLE'); return null
             case 'fileExists': return arguments.file in run.build.files
             case 'timeout': return run.timed(arguments, block)
