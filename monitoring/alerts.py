@@ -217,8 +217,8 @@ def causes(windows: Windows) -> list[Alert]:
     ]
 
 
-def drift(windows: Windows) -> list[Alert]:
-    """What the drift monitor says, and that it says nothing."""
+def drift() -> list[Alert]:
+    """What the drift monitor says, and that it says nothing. It judges every five minutes of its city, in a hurried day too."""
     return [
         Alert(
             "ModelDrifted",
@@ -238,11 +238,12 @@ def drift(windows: Windows) -> list[Alert]:
         Alert(
             "DriftUnseen",
             'absent(up{service="drift_monitor"} == 1) or absent(wayfare_drift_state)'
-            f" or time() - max(wayfare_drift_evaluated_timestamp_seconds) > {30 * MINUTE / windows.scale:g}",
+            f" or time() - max(wayfare_drift_evaluated_timestamp_seconds) > {30 * MINUTE}",
             "page",
             "Nothing watches the models: the drift monitor says nothing, or nothing new.",
             "It does not run, or has not finished an evaluation for half an hour.",
             30 * MINUTE,
+            least_s=30 * MINUTE,
         ),
     ]
 
@@ -253,5 +254,5 @@ def all_of(windows: Windows, services: Collection[str]) -> dict[str, list[Alert]
         "felt": felt(windows),
         "unknown": unknown(windows),
         "causes": causes(windows),
-        "drift": drift(windows) if "drift_monitor" in services else [],
+        "drift": drift() if "drift_monitor" in services else [],
     }
