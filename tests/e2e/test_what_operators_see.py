@@ -16,7 +16,7 @@ from tests.e2e.conftest import City
 from tests.e2e.operators import DESK, PHONE, browser, values
 from wayfare.runtime.figures import FIGURES
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(1200)]
+pytestmark = pytest.mark.timeout(900)  # the first test waits for a whole installation, a training included
 
 ON_A_CLUSTER_ONLY = {
     "CPU per pod": "container_cpu_usage_seconds_total comes from the kubelet's cAdvisor",
@@ -36,6 +36,7 @@ def watched(city: City) -> Iterator[City]:
     city.stack.stop_only(["city_simulator"])
 
 
+@pytest.mark.timeout(1800)  # and for the drift monitor's first judgement
 def test_every_panel_of_every_dashboard_has_data(watched):
     url = str(watched.stack.addresses().prometheus_url)
     rows = [asked for text in written.files().values() for asked in written.queries(text)]
