@@ -1,0 +1,192 @@
+"""What docs/operate.md promises an operator of a running installation: keys change, a city is added, a volume is restored."""
+
+import base64
+import json
+import pathlib
+import time
+
+import pytest
+
+from tests.deploy.cluster.installation import CHART, KEY_SECRETS, RELEASE, ROOT, STORES, Installation
+from tests.deploy.cluster.kube import run, until
+
+pytestmark = pytest.mark.timeout(1200)
+
+RENO = {
+    "name": "Reno",
+    "boundary": [[39.60, -119.95], [39.60, -119.65], [39.43, -119.65], [39.43, -119.95]],
+    "center": [39.5296, -119.8138],
+    "time_zone": "America/Los_Angeles",
+    "currency": "USD",
+    "country": "US",
+    "tariff": {"flag_minor": 300, "per_km_minor": 150, "per_minute_minor": 30, "minimum_minor": 600},
+    "ride_types": ["standard"],
+    "surge_cap": 2.0,
+    "sources": ["driver_pings", "ride_requests", "weather"],
+}
+CALLS = """
+import httpx, json
+token = open("/token/service.token").read().strip()
+pricing, events = (httpx.Client(base_url=url, headers={"Authorization": "Bearer " + token}, timeout=5) for url in (PRICING, EVENTS))
+"""
+
+
+def call(installation: Installation, code: str) -> dict:
+    """The JSON object that a program prints which calls the Services as an app does."""
+    addresses = f"PRICING, EVENTS = {installation.clients.pricing_url!r}, {installation.clients.events_url!r}"
+    return json.loads(installation.clients.python(f"{addresses}\n{CALLS}\n{code}"))
+
+
+def kid(token: str) -> str:
+    head = token.partition(".")[0]
+    return str(json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))["kid"])
+
+
+def keys(installation: Installation) -> pathlib.Path:
+    """The operator's folder of keys."""
+    return installation.work / "keys"
+
+
+def store(installation: Installation, secret: str) -> None:
+    folder = keys(installation) / KEY_SECRETS[secret]
+    installation.store_secret(secret, {path.name: path.read_bytes() for path in folder.iterdir()})
+
+
+def wayfare(*arguments: str) -> str:
+    return run(str(ROOT / ".venv/bin/wayfare"), *arguments).stdout
+
+
+def mounted(installation: Installation, service: str, container: str, folder: str, name: str) -> bool:
+    """Whether every pod of a service has a file that was put into a secret."""
+    found = [
+        installation.kube("exec", pod, "--container", container, "--", "ls", folder)
+        for pod in installation.kube.ready_pods(service)
+    ]
+    return bool(found) and all(name in names.split() for names in found)
+
+
+def test_an_upgrade_that_asks_for_the_bootstrap_again_does_not_train_again(installation: Installation):
+    before = installation.clients.quote()["lineage"]["version"]
+    installation.upgrade("--set", "bootstrap.enabled=true")
+    revision = json.loads(installation.run_helm("status", RELEASE, "--output", "json"))["version"]
+    job = f"job/{RELEASE}-bootstrap-{revision}"
+    began = time.monotonic()
+    installation.kube("wait", "--for=condition=complete", job, "--timeout=240s", seconds=250)
+    installation.report.add("a second bootstrap, of a city that has a model", time.monotonic() - began, "s")
+    printed = installation.kube("logs", job, "--all-containers")
+    assert "generating the history" not in printed
+    assert "trained" not in printed
+    assert installation.clients.quote()["lineage"]["version"] == before
+
+
+def test_the_key_of_quotes_changes_under_load_and_a_quote_of_the_old_key_can_be_booked(installation: Installation):
+    with installation.clients.load("keys") as calls:
+        old = installation.clients.quote("changer")
+        wayfare("keys", "quote", str(keys(installation)), "--in", "2")
+        store(installation, "wayfare-quote-keys")
+        # The key before the change signs to the end of its time, and its newest quote outlives it.
+        new = ""
+        end = time.monotonic() + 240
+        while time.monotonic() < end and not new:
+            quote = installation.clients.quote("changer")
+            assert quote["status"] == 201, quote
+            if kid(quote["quote_token"]) == kid(old["quote_token"]):
+                old = quote
+                time.sleep(1)
+            else:
+                new = quote["quote_token"]
+        assert new, "no quote was signed by the new key"
+        code = "print(json.dumps([pricing.post('/v1/bookings', json={'quote_token': t}).status_code for t in TOKENS]))"
+        booked = call(installation, f"TOKENS = {[old['quote_token'], new]!r}\n{code}")
+    installation.report.load("a change of the key of quotes", calls.summary)
+    assert booked == [201, 201]
+    assert calls.failed == 0, calls.failures
+
+
+def test_a_new_publisher_and_a_new_trainer_sign_what_is_published_next(installation: Installation):
+    kube, folder = installation.kube, keys(installation)
+    for purpose in ("publisher", "trainer"):
+        wayfare("keys", "signer", str(folder), purpose)
+        (folder / purpose).rename(folder / f"{purpose}-old")
+        (folder / f"{purpose}-new").rename(folder / purpose)
+    newest = {purpose: next((folder / purpose).glob("*.pem")).name for purpose in ("publisher", "trainer")}
+    store(installation, "wayfare-trusted-keys")
+    for public in newest.values():
+        for service, container in (("pricing-api", "pricing-api"), ("model-server", "publisher")):
+            until(
+                lambda s=service, c=container, p=public: mounted(installation, s, c, "/etc/wayfare/keys/trusted", p),
+                180,
+                f"the key {public} in every pod of {service}",
+                every=3,
+            )
+    with installation.clients.load("signers", quotes=5, pings=2) as calls:
+        for secret in ("wayfare-publisher-key", "wayfare-trainer-key"):
+            kube("delete", "secret", secret)
+            store(installation, secret)
+        kube("rollout", "restart", f"deployment/{RELEASE}-model-server")
+        kube.rolled_out(f"deployment/{RELEASE}-model-server")
+        job = kube.json("create", "job", "republish", f"--from=cronjob/{RELEASE}-train-sim", "--dry-run=client")
+        job["spec"]["template"]["spec"]["initContainers"] = []  # what is trained already is published anew
+        kube.apply(job)
+        kube("wait", "--for=condition=complete", "job/republish", "--timeout=240s", seconds=250)
+        printed = kube("logs", "job/republish")
+    assert f"signed by {newest['trainer'].removesuffix('.pem')}" in printed
+    assert printed.rstrip().endswith("ok")
+    installation.report.load("a change of the keys of trainer and publisher", calls.summary)
+    assert calls.failed == 0, calls.failures
+
+
+def test_a_city_is_added_while_the_others_go_on(installation: Installation):
+    code = """
+from datetime import UTC, datetime
+here = {"lat": 39.52, "lon": -119.81}
+ping = {"driver_id": "reno-1", "t": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "status": "available"} | here
+told = events.post("/v1/driver-pings", json={"pings": [ping]}).status_code
+quote = pricing.post("/v1/quotes", json={"pickup": here, "dropoff": {"lat": 39.50, "lon": -119.78}, "rider_id": "r"})
+print(json.dumps({"ping": told, "status": quote.status_code, "quote": quote.json()}))
+"""
+    assert call(installation, code)["status"] == 422
+    with installation.clients.load("city") as calls:
+        took = installation.upgrade("--set-json", f"global.cities.reno={json.dumps(RENO)}")
+        known = call(installation, code)
+    installation.report.add("`helm upgrade` that adds a city", took, "s")
+    installation.report.load("the addition of a city", calls.summary)
+    # Without a model there is no price, and the answer says so; the city's drivers are counted all the same.
+    assert (known["ping"], known["status"]) == (202, 503)
+    assert "no verified model of this city is known yet" in known["quote"]["detail"]
+    assert calls.failed == 0, calls.failures
+
+
+def test_what_was_saved_is_restored_into_an_empty_installation(installation: Installation):
+    made = """
+body = {"pickup": {"lat": 37.7793, "lon": -122.4193}, "dropoff": {"lat": 37.7955, "lon": -122.3937}, "rider_id": "kept"}
+quote = pricing.post("/v1/quotes", json=body).json()
+booked = pricing.post("/v1/bookings", json={"quote_token": quote["quote_token"]}).json()
+print(json.dumps({"booking": booked, "version": quote["lineage"]["version"]}))
+"""
+    before, kube = call(installation, made), installation.kube
+    script = ["env", f"NS={kube.namespace}", f"RELEASE={RELEASE}", str(ROOT / "charts/datastores/volumes.sh")]
+    began = time.monotonic()
+    run(*script, "save", str(installation.work / "saved"), seconds=900)
+    installation.report.add("all volumes saved", time.monotonic() - began, "s")
+
+    for release in (RELEASE, STORES):
+        installation.run_helm("uninstall", release, "--wait", "--timeout", "5m")
+    until(lambda: not kube.items("pods"), 120, "the end of all pods")
+    kube("delete", "persistentvolumeclaims", "--all", seconds=120)
+
+    began = time.monotonic()
+    chart = str(ROOT / "charts/datastores")
+    installation.run_helm("install", STORES, chart, *installation.stores_values(), "--wait", "--timeout", "10m")
+    run(*script, "restore", str(installation.work / "saved"), seconds=900)
+    options = [*installation.values(), "--set", "bootstrap.enabled=false", "--wait", "--timeout", "10m"]
+    installation.run_helm("install", RELEASE, str(CHART), *options)
+    quote = until(lambda: (a := installation.clients.quote())["status"] == 201 and a, 120, "a quote")
+    installation.report.add("nothing to a quote by what was saved", time.monotonic() - began, "s")
+    found = call(
+        installation, f"print(json.dumps(pricing.get('/v1/bookings/{before['booking']['booking_id']}').json()))"
+    )
+    assert found == before["booking"]
+    assert (quote["lineage"]["price_source"], quote["lineage"]["version"]) == ("model", before["version"])
+    lander = kube.ready_pods("lander")[0]
+    assert int(kube("exec", lander, "--", "sh", "-c", "find /lake -name '*.parquet' | wc -l")) > 0
