@@ -40,7 +40,10 @@ def machine(tmp_path):
 def test_what_is_missing_is_one_command_to_type(machine):
     answer = machine("python3", "java")
     assert answer.returncode == 1
-    assert "Type:  sudo apt-get install -y --no-install-recommends maven redis-server prometheus prometheus-alertmanager prometheus-node-exporter" in answer.stderr
+    assert (
+        "Type:  sudo apt-get install -y --no-install-recommends maven redis-server prometheus prometheus-alertmanager prometheus-node-exporter"
+        in answer.stderr
+    )
 
 
 def test_without_python_it_is_python_that_is_asked_for_first(machine):
