@@ -21,7 +21,7 @@ import traceback
 from rich.console import Console
 from rich.table import Table
 
-MODULES = ("ingest_decode", "serving_import", "quote_overhead", "event_to_price", "capacity")
+MODULES = ("ingest_decode", "serving_import", "quote_overhead", "event_to_price", "drift", "drift_speed", "capacity")
 ON_REQUEST = ("images",)
 """Run when named: these need a container engine."""
 

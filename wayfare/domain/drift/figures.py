@@ -100,7 +100,7 @@ def _figures(
         missing_expected=column.entry.get("missing"),
         unseen=float(total.unseen[at]) / known if total and known else None,
         hourly_shift_sd=[],
-        labels=column.labels(),
+        labels=column.labels,
         counts=counts.tolist(),
         shares_expected=shares,
         **told,
@@ -163,7 +163,8 @@ def _inflation(column: Column, known: int, buckets: int, what: str) -> float | N
     told = (column.entry.get("between") or {}).get(what)
     if not told:
         return None
-    effects = np.mean(np.reshape(np.asarray(told, np.float64), (-1, 2)), axis=0)
+    pairs = told if isinstance(told[0], list) else [told]
+    effects = [sum(pair[at] for pair in pairs) / len(pairs) for at in (0, 1)]
     hours = max(1.0, buckets / HOUR_BUCKETS)
     return 1.0 + known * (float(effects[0]) / hours + float(effects[1]))
 

@@ -22,24 +22,28 @@ Float = npt.NDArray[np.float64]
 
 
 def quantise(values: Float, centre: Float, scale: Float) -> Int:
-    """Integers of `values` [rows, columns] in units of 2^-30; missing ones (NaN) are 0."""
-    units = np.clip((values - centre) / scale, -MOST_UNITS, MOST_UNITS)
-    return np.asarray(np.rint(np.nan_to_num(units, nan=0.0) * ONE), np.int64)
+    """Integers of `values` [columns, rows] in units of 2^-30; missing ones (NaN) are 0."""
+    units = values - centre[:, None]
+    units /= scale[:, None]
+    np.clip(units, -MOST_UNITS, MOST_UNITS, out=units)
+    units *= ONE
+    np.rint(units, out=units)
+    np.nan_to_num(units, copy=False, nan=0.0)
+    return units.astype(np.int64)
 
 
 def sums(quantised: Int) -> tuple[list[int], list[int]]:
-    """Exact sum and sum of squares of each column of at most MOST_ROWS rows, the squares in units of 2^-60."""
-    if len(quantised) > MOST_ROWS:
-        raise ValueError(f"at most {MOST_ROWS} rows are summed at once, got {len(quantised)}")
+    """Exact sum and sum of squares of each column [columns, rows] of at most MOST_ROWS rows, the squares in units of 2^-60."""
+    if quantised.shape[1] > MOST_ROWS:
+        raise ValueError(f"at most {MOST_ROWS} rows are summed at once, got {quantised.shape[1]}")
     high, low = quantised >> _HALF_BITS, quantised & _LOW
-    first = quantised.sum(axis=0).tolist()
+    # Each product is below 2^50 in size and its sum below 2^62: no sum leaves 64 bits.
     parts = zip(
-        (high * high).sum(axis=0).tolist(),
-        (high * low).sum(axis=0).tolist(),
-        (low * low).sum(axis=0).tolist(),
+        *(np.einsum("ij,ij->i", left, right).tolist() for left, right in ((high, high), (high, low), (low, low))),
         strict=True,
     )
-    return first, [(hh << (2 * _HALF_BITS)) + (hl << (_HALF_BITS + 1)) + ll for hh, hl, ll in parts]
+    squares = [(hh << (2 * _HALF_BITS)) + (hl << (_HALF_BITS + 1)) + ll for hh, hl, ll in parts]
+    return quantised.sum(axis=1).tolist(), squares
 
 
 def mean_of(first: int, rows: int) -> float:

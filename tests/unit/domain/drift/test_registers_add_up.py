@@ -79,15 +79,15 @@ def test_mean_and_variance_are_those_of_exact_arithmetic_to_1e_9(rows):
 
 @given(values=st.lists(st.integers(-(2**50), 2**50), min_size=1, max_size=50), more=st.integers(0, 2**20))
 def test_sums_of_squares_are_exact_at_the_very_ends(values, more):
-    first, second = fixed.sums(np.array([[value] for value in values], np.int64))
+    first, second = fixed.sums(np.array([values], np.int64))
     assert (first, second) == ([sum(values)], [sum(value * value for value in values)])
 
 
 def test_a_full_batch_of_the_largest_values_does_not_leave_64_bits():
-    most = np.full((fixed.MOST_ROWS, 1), 2**50, np.int64)
+    most = np.full((1, fixed.MOST_ROWS), 2**50, np.int64)
     assert fixed.sums(most) == ([fixed.MOST_ROWS * 2**50], [fixed.MOST_ROWS * 2**100])
     with pytest.raises(ValueError, match="got 4097"):
-        fixed.sums(np.zeros((4097, 1), np.int64))
+        fixed.sums(np.zeros((1, 4097), np.int64))
 
 
 def test_counts_are_of_bins_of_listed_categories_and_of_what_training_never_saw():
