@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from wayfare.domain.drift.columns import Reference, read_reference
+from wayfare.domain.drift.columns import Reference
+from wayfare.domain.drift.series import checked_reference
 from wayfare.domain.errors import ArtifactRefused, InvalidInput
 from wayfare.domain.geo import quadtree
 from wayfare.domain.geo.cells import quadkey
@@ -34,7 +35,7 @@ class ArtifactReferences:
         try:
             artifact = self._artifacts.open(model, version, self._trusted)
             self._bound()
-            self._known[at] = read_reference(artifact.read("drift_reference.json"))
+            self._known[at] = checked_reference(artifact.read("drift_reference.json"))
         except (ArtifactRefused, InvalidInput) as error:
             self._missing[at] = (self._monotonic(), str(error))
             return None

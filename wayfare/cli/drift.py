@@ -44,12 +44,12 @@ def report(
 ) -> None:
     """Judge predictions (Parquet, or JSON lines) against an artifact's drift_reference.json."""
     from pipelines.drift import steps
-    from wayfare.domain.drift.columns import read_reference
+    from wayfare.domain.drift.series import checked_reference
     from wayfare.domain.geo import quadtree
 
     city = _city(city_id, cities)
     rows = steps.read_predictions(predictions, city)
-    _monitor, judgement = steps.judge(read_reference(reference.read_bytes()), city, rows, wall_ms())
+    _monitor, judgement = steps.judge(checked_reference(reference.read_bytes()), city, rows, wall_ms())
     out.write_text(steps.html(judgement, quadtree.from_npz(tree.read_bytes()) if tree else None))
     _tell(judgement, out)
 

@@ -130,7 +130,7 @@ def read_reference(data: bytes) -> Reference:
     InvalidInput for another schema, or one that is not of the promised form.
     """
     try:
-        reference = json.loads(data)
+        reference = json.loads(data, parse_constant=_refused)
         if reference["schema"] not in SCHEMAS:
             raise InvalidInput(f"a drift reference has schema 1 or 2, got {reference['schema']!r}")
         groups = {
@@ -147,8 +147,13 @@ def read_reference(data: bytes) -> Reference:
             served=Columns([*groups["features"], *groups["predictions"]]),
             outcomes=Columns(groups["outcomes"]) if groups["outcomes"] else outcome_columns(),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise InvalidInput(f"not a drift reference: {type(error).__name__} {error}, got {data[:200]!r}") from error
+
+
+def _refused(name: str) -> float:
+    """JSON has no NaN and no infinities."""
+    raise ValueError(f"a number must be finite, got {name}")
 
 
 def outcome_columns() -> Columns:

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from wayfare.domain.drift import fixed
-from wayfare.domain.drift.columns import Column, Group, Reference
+from wayfare.domain.drift.columns import Column, Group, Reference, read_reference
 from wayfare.domain.drift.register import Register
+from wayfare.domain.errors import InvalidInput
 from wayfare.domain.models.between import PRIOR
 from wayfare.domain.models.reference import CHARTED
 
@@ -21,6 +22,7 @@ Float = npt.NDArray[np.float64]
 CHECKS = ("moments", "categories", "missing", "unseen", "stale", "predictions", "booking_rate", "calibration")
 SHRINK_ROWS = 50.0
 """Rows of an hour of the week at which it counts as much as the whole."""
+PARTS = tuple(f"{kind}:{hour}" for kind in ("weekday", "weekend") for hour in range(24))
 STALE_EXPECTED = 0.01
 """Share of quotes that are degraded, or without the model's word, in normal service; training has no such rows."""
 
@@ -71,6 +73,23 @@ def series_of(reference: Reference) -> list[Series]:
             check = "booking_rate" if column.name == "booked" else "calibration"
             found.append(Series(check, "outcomes", at, column.name, "mean"))
     return found
+
+
+def checked_reference(data: bytes) -> Reference:
+    """The reference, once what every hour of the week expects of every series could be told; else InvalidInput.
+
+    Who judges by it then meets no surprise: a reference that is not of the promised form leaves drift unknown.
+    """
+    reference = read_reference(data)
+    series = series_of(reference)
+    try:
+        for part in PARTS:
+            told = expected_of(reference, series, part)
+            if not all(np.isfinite(values).all() for values in (told.mean, told.variance, told.effects)):
+                raise ValueError(f"numbers of {part} are not finite")
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
+        raise InvalidInput(f"not a drift reference: {type(error).__name__} {error}, got {data[:200]!r}") from error
+    return reference
 
 
 def part_of_week(weekday: int, hour: int) -> str:
