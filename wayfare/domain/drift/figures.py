@@ -117,7 +117,7 @@ def _by_hour(
         first = begin + hour * HOUR_BUCKETS
         rows = [(b, r) for b, r in told if first <= b < first + HOUR_BUCKETS and r is not None and r.known[at]]
         total = merged(register for _bucket, register in rows)
-        if total is None or not column.entry["variance"]:
+        if total is None or not column.entry.get("variance"):
             found.append(None)
             continue
         weights: dict[str, float] = {}

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
 from tests.unit.domain.drift.city_days import City, live, part_at, registers, train
-from wayfare.domain.drift.columns import read_reference
+from wayfare.domain.drift.columns import outcome_columns, read_reference
 from wayfare.domain.drift.figures import figures
+from wayfare.domain.drift.judgement import judgement_of
 from wayfare.domain.drift.monitor import Monitor
 from wayfare.domain.drift.register import Key, Register
 from wayfare.domain.drift.sequential import LOOKS_A_WEEK, Bank, threshold
+from wayfare.domain.models.reference import drift_reference
 
 WEEKS = 4
 
@@ -161,5 +164,31 @@ def test_an_older_reference_is_read_and_what_it_lacks_is_unknown():
     assert shown.psi < 0.05
 
 
+def test_outcomes_that_the_reference_says_nothing_of_are_shown_and_unknown(city):
+    trained, reference = city
+    without = dataclasses.replace(reference, outcomes=outcome_columns())
+    monitor = Monitor(without, part_at)
+    for bucket in range(70 * 288, 70 * 288 + 24):
+        monitor.take(bucket, *registers(without, bucket, trained.rows(bucket)))
+    told = judgement_of(monitor, "c", "m", 1, 0)
+    assert told["checks"]["booking_rate"]["state"] == "unknown"
+    assert next(one for one in told["day"] if one["name"] == "booked")["known"] > 0
+
+
 def test_the_height_is_what_the_bound_says():
     assert threshold(10, 100, 0.5) == pytest.approx(np.log(2_000))
+
+
+def test_outcomes_that_the_reference_lacks_are_counted_and_unknown(city):
+    trained, reference = city
+    values = np.random.default_rng(1).normal(2, 2, (500, 1))
+    told = drift_reference(["distance"], [False], values, np.zeros(500, int), np.zeros(500, int), np.zeros(500, int))
+    monitor = Monitor(read_reference(json.dumps(told).encode()), part_at)
+    served = Register(Key("predictions", 0, "c", "m", 1, 7), monitor.reference.served, "")
+    served.fold(monitor.reference.served, values, 0, 1)
+    _, outcomes = registers(reference, 7, trained.rows(7))
+    assert monitor.take(7, served, outcomes) == []
+    booked = {one.name: one for one in figures(monitor, 288)}["booked"]
+    assert booked.known == outcomes.rows
+    assert booked.mean_expected is None
+    assert "nothing to compare" in monitor.states()["booking_rate"].reason
