@@ -21,9 +21,9 @@ import traceback
 from rich.console import Console
 from rich.table import Table
 
-MODULES = ("ingest_decode", "serving_import", "quote_overhead", "event_to_price", "drift", "drift_speed", "capacity")
-ON_REQUEST = ("images",)
-"""Run when named: these need a container engine."""
+MODULES = ("ingest_decode", "serving_import", "quote_overhead", "event_to_price", "capacity")
+ON_REQUEST = ("images", "drift", "drift_speed")
+"""Run when named: these need a container engine, or minutes and an environment of their own for their peers."""
 
 
 def spread(ratios: list[float]) -> str:
