@@ -45,6 +45,8 @@ _PING_STATUS = {status: i for i, status in enumerate(PING_STATUSES)}
 _REQUEST_STATUS = {status: i for i, status in enumerate(REQUEST_STATUSES)}
 _JSON, _ARROW = JSON.encode(), ARROW.encode()
 _OWNED_MOST = 2_000_000
+_RECORDED = (b"-01", b"-03")
+"""Flags of a traceparent with the bit of sampling, without and with that of random ids (W3C Trace Context 2)."""
 MOST_TRACED = 100
 """Traces that are followed out of one read of the log: what they cost stays bounded whatever callers sample."""
 
@@ -104,7 +106,7 @@ class Decoder:
                     kind = text
                 elif name == KIND_HEADER:
                     tick = text == TICK
-                elif name == "traceparent" and text.endswith(b"-01") and len(out.traced) < MOST_TRACED:
+                elif name == "traceparent" and text.endswith(_RECORDED) and len(out.traced) < MOST_TRACED:
                     out.traced.append(Traced(record.offset, text.decode("ascii", "replace"), record.timestamp))
             if kind == _JSON and not tick:
                 block.append(record)

@@ -210,9 +210,10 @@ def test_a_packed_record_without_a_column_names_it():
     assert out.segments[NO_CITY] == [Unreadable(0, "unreadable", 1)]
 
 
-def test_recorded_traces_are_followed_up_to_a_bound():
+@pytest.mark.parametrize("flags", ["01", "03"])
+def test_recorded_traces_are_followed_up_to_a_bound(flags):
     stamped = namedtuple("Stamped", "offset key value headers timestamp")
-    sampled, unasked = (f"00-{'a' * 32}-{'b' * 16}-{flags}".encode() for flags in ("01", "00"))
+    sampled, unasked = (f"00-{'a' * 32}-{'b' * 16}-{told}".encode() for told in (flags, "02"))
     records = [
         stamped(i, b"", _raw(), [*record(b"").headers, ("traceparent", sampled if i % 2 else unasked)], 1_000 + i)
         for i in range(2 * MOST_TRACED + 50)
