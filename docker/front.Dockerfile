@@ -1,4 +1,4 @@
-# Prices and what goes with them, with neither TensorFlow nor Spark nor Arrow: pricing_api, booking_relay, publisher,
+# Prices and what goes with them, with neither TensorFlow nor Spark nor Arrow: pricing_api, booking_relay, console, publisher,
 # `wayfare stores`, `wayfare keys`, `wayfare publish`. Built by docker/build.sh.
 ARG TOOLS_IMAGE=localhost/wayfare/tools
 ARG PROJECT_IMAGE=localhost/wayfare/project

@@ -1,4 +1,5 @@
-# What packs and unpacks the columns of streams: events_api, ingest, lander, the city simulator and the replayer.
+# What packs and unpacks the columns of streams: events_api, ingest, lander, drift_monitor, the city simulator and the
+# replayer.
 # Built by docker/build.sh.
 ARG TOOLS_IMAGE=localhost/wayfare/tools
 ARG PROJECT_IMAGE=localhost/wayfare/project

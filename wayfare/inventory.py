@@ -155,7 +155,7 @@ SERVICES = (
     Service(
         "drift_monitor",
         "services.drift_monitor.main",
-        "front",
+        "stream",
         talks_to=("kafka", "artifacts"),
         consumes=("predictions", "bookings", "drift-registers"),
         produces=("drift-registers", "drift-events", "predictions.dead-letter", "bookings.dead-letter"),

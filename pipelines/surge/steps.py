@@ -67,7 +67,7 @@ def prepare(settings: SurgeSettings, city: City, say: Say) -> Prepared:
         settings.state, f"surge-{city.id}", cores=settings.spark_cores, driver_memory=settings.spark_driver_memory
     ) as session:
         hive_tables.declare(session, settings.lake)
-        hive_tables.recover_partitions(session, "trips", "panes", "weather", "predictions")
+        hive_tables.recover_partitions(session, "trips", "panes", "weather", "predictions", "bookings")
         say("reading trips")
         trips = training_set.read_trips(session, city)
         rows, split = training_set.choose(trips, settings, city)
@@ -81,7 +81,8 @@ def prepare(settings: SurgeSettings, city: City, say: Say) -> Prepared:
         witnesses = [past.witness(row) for row in sampled.itertuples(index=False)]
         say("aggregating riders and cells for serving")
         batch = serving.compute(session, city, int(trips["ended_at_ms"].max()), context.place_kinds)
-    return Prepared(trips, rows, split, learned, context, witnesses, batch)
+        outcomes = training_set.read_outcomes(session, city, split.last_ms)
+    return Prepared(trips, rows, split, learned, context, witnesses, batch, outcomes)
 
 
 def _panes_of(session: Any, city: City, rows: pd.DataFrame) -> pd.DataFrame:
@@ -244,7 +245,7 @@ def fit_and_write(
         values[past],
         hours,
         weekdays,
-        local_dates(booked[past], city),
+        training_set.local_dates(booked[past], city),
         [feature.kind for feature in SURGE],
         at_least,
         np.array([decode(row) for row in at_least.tolist()]),
@@ -263,12 +264,6 @@ def fit_and_write(
     # What was just written must be what a front end accepts.
     load_surge_bundle(lambda name: (folder / name).read_bytes())
     return found
-
-
-def local_dates(at_ms: np.ndarray, city: City) -> np.ndarray:
-    """The local day of each moment, as a number of days."""
-    local = pd.to_datetime(pd.Series(at_ms), unit="ms", utc=True).dt.tz_convert(city.time_zone)
-    return local.map(lambda moment: moment.toordinal()).to_numpy(np.int64)
 
 
 def _golden(witnesses: list[Witness], number: int) -> list[Witness]:

@@ -29,6 +29,8 @@ from wayfare.domain.geo.cells import cells_of
 from wayfare.domain.models import priors
 from wayfare.domain.models.labels import teaches
 from wayfare.domain.models.priors import Priors
+from wayfare.domain.models.reference import Outcomes
+from wayfare.domain.pricing.ledger import BOOKED
 from wayfare.domain.pricing.surge import LEVELS
 from wayfare.domain.streams import panes as pane_rules
 from wayfare.domain.streams.panes import PANE_MS, WINDOW_PANES
@@ -70,6 +72,38 @@ def local_hours(ms: np.ndarray, city: City) -> np.ndarray:
     """Local hours, 0 to 23, of times in ms."""
     moments = pd.to_datetime(pd.Series(ms), unit="ms", utc=True).dt.tz_convert(city.time_zone)
     return moments.dt.hour.to_numpy(np.int64)
+
+
+def local_weekdays(ms: np.ndarray, city: City) -> np.ndarray:
+    """Local days of the week, 0 = Monday, of times in ms."""
+    moments = pd.to_datetime(pd.Series(ms), unit="ms", utc=True).dt.tz_convert(city.time_zone)
+    return moments.dt.weekday.to_numpy(np.int64)
+
+
+def local_dates(ms: np.ndarray, city: City) -> np.ndarray:
+    """The local day of each time in ms, as a number of days."""
+    local = pd.to_datetime(pd.Series(ms), unit="ms", utc=True).dt.tz_convert(city.time_zone)
+    return local.map(lambda moment: moment.toordinal()).to_numpy(np.int64)
+
+
+def read_outcomes(session: Any, city: City, until_ms: int) -> Outcomes | None:
+    """How quotes ended up to until_ms (city ms), each once, with its multiplier; None of too few to compare with."""
+    ended = session.sql(f"""
+        SELECT b.booked, b.t_ms, p.multiplier FROM
+            (SELECT quote_id, max(outcome = '{BOOKED}') AS booked, min(t_ms) AS t_ms FROM wayfare.bookings
+            WHERE city = '{city.id}' AND t_ms <= {until_ms} GROUP BY quote_id) b
+        LEFT JOIN (SELECT quote_id, any_value(multiplier) AS multiplier FROM wayfare.predictions
+            WHERE city = '{city.id}' GROUP BY quote_id) p ON b.quote_id = p.quote_id""").toPandas()
+    if len(ended) < FEWEST_ROWS:
+        return None
+    at_ms = ended["t_ms"].to_numpy(np.int64)
+    return Outcomes(
+        ended["booked"].to_numpy(float),
+        ended["multiplier"].to_numpy(float),
+        local_hours(at_ms, city),
+        local_weekdays(at_ms, city),
+        local_dates(at_ms, city),
+    )
 
 
 def choose(trips: pd.DataFrame, settings: SurgeSettings, city: City) -> tuple[pd.DataFrame, Split]:

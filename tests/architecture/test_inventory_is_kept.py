@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import pathlib
 import re
 import tomllib
 
+import grimp
 import pytest
 
 from wayfare.inventory import ACTORS, SERVERS, SERVICES, TOPICS, WATCHERS
@@ -13,6 +15,30 @@ from wayfare.inventory import ACTORS, SERVERS, SERVICES, TOPICS, WATCHERS
 ROOT = pathlib.Path(__file__).parents[2]
 PROCESSES = (*SERVICES, *ACTORS)
 README_SECTIONS = ("does", "reads", "writes", "knobs", "how it fails")
+
+
+def as_distribution(name: str) -> str:
+    """A name as the locks spell it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@pytest.fixture(scope="module")
+def imports() -> grimp.ImportGraph:
+    packages = ("wayfare", "services", "pipelines", "local")
+    return grimp.build_graph(
+        *packages, include_external_packages=True, exclude_type_checking_imports=True, cache_dir=None
+    )
+
+
+@pytest.mark.parametrize("service", PROCESSES, ids=lambda service: service.name)
+def test_all_that_a_service_imports_is_in_its_image(service, imports):
+    lines = (ROOT / "locks" / f"{service.image}.txt").read_text().splitlines()
+    locked = {as_distribution(re.split(r"[\[=]", line)[0]) for line in lines if line[:1].isalpha()}
+    brought_by = importlib.metadata.packages_distributions()
+    external = {name for name in imports.find_upstream_modules(service.module) if imports.is_module_squashed(name)}
+    assert "pydantic_settings" in external
+    missing = {name for name in external & set(brought_by) if locked.isdisjoint(map(as_distribution, brought_by[name]))}
+    assert not missing, f"the image {service.image} lacks what {service.module} imports: {missing}"
 
 
 def folder_of(service: object) -> pathlib.Path:

@@ -102,7 +102,7 @@ def book(ledger: CassandraLedger, quote_id: str) -> int:
     now = wall_ms()
     record = booking_record(
         quote_id=quote_id, booking_id=f"b-{quote_id[2:]}", city="sim", rider="p-1", price_minor=2220, currency="USD",
-        outcome=BOOKED, t_ms=now,
+        outcome=BOOKED, t_ms=now, multiplier=1.5,
     )  # fmt: skip
     ledger.announce(Intent(bucket_of(now), quote_id, now + 300_000, record), 20.0)
     row = LedgerRow(quote_id, f"b-{quote_id[2:]}", "sim", "r-1", BOOKED, {}, "a", now)

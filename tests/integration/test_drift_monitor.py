@@ -106,7 +106,7 @@ class World:
         self.log.offer("predictions", quote_id, record)
         outcome = booking_record(
             quote_id=quote_id, booking_id=None, city=self.city.id, rider=None, price_minor=1000, currency="USD",
-            outcome="booked" if draw.random() < 0.7 else "not_booked", t_ms=now,
+            outcome="booked" if draw.random() < 0.7 else "not_booked", t_ms=now, multiplier=1.0,
         )  # fmt: skip
         self.log.offer("bookings", quote_id, outcome)
 

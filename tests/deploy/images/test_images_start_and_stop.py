@@ -19,12 +19,13 @@ NOWHERE = {
     "WAYFARE_ARTIFACT_STORE": "file:///artifacts",
     "WAYFARE_EVENTS_URL": "http://127.0.0.1:1",
     "WAYFARE_PRICING_URL": "http://127.0.0.1:1",
+    "WAYFARE_PROMETHEUS_URL": "http://127.0.0.1:1",
     "WAYFARE_SERVICE_TOKEN_FILE": "/etc/wayfare/keys/tokens/service.token",
     "WAYFARE_DRAIN_SECONDS": "5",
 }
 STOP_SECONDS = 60.0
-ALONE = ("publisher", "model_server")
-"""What is ready without anybody: an empty store of artifacts, an empty folder of models."""
+ALONE = ("publisher", "model_server", "console")
+"""What is ready without anybody: an empty store of artifacts, an empty folder of models, telling who is silent."""
 by_name = pytest.mark.parametrize("service", [*SERVICES, ACTORS[0]], ids=lambda service: service.name)
 
 

@@ -1,12 +1,15 @@
 """The surge pipeline on a small simulated history: real Spark, Hive, Cassandra, Redis and TensorFlow, once for all tests."""
 
 import dataclasses
+import datetime as dt
 import json
 import pathlib
 import uuid
+import zoneinfo
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from pipelines.history import simulated
@@ -17,16 +20,30 @@ from wayfare.adapters.cassandra_features import CassandraFeatures
 from wayfare.adapters.cassandra_session import connect
 from wayfare.adapters.ed25519_signing import generate_key, trust, trusted_keys
 from wayfare.adapters.fsspec_artifacts import ArtifactStore
+from wayfare.adapters.parquet_partitions import local_days, write_partitions
+from wayfare.adapters.parquet_tables import TABLES
 from wayfare.adapters.redis_features import RedisFeatures
 from wayfare.domain.city import City, city_from_json
+from wayfare.domain.drift.columns import read_reference
 from wayfare.domain.errors import ArtifactRefused, InvalidInput
 from wayfare.domain.features.inputs import RiderHistory
 from wayfare.domain.features.rider import pair_key
 from wayfare.domain.models.surge_bundle import load_surge_bundle
-from wayfare.domain.times import parse_rfc3339
+from wayfare.domain.times import DAY_MS, parse_rfc3339
 
 ROOT = pathlib.Path(__file__).parents[3]
 END_MS = parse_rfc3339("2026-03-07T01:30:00Z")
+
+ENDED = pa.table(
+    {
+        "quote_id": [f"q-ended-{n}" for n in range(400)],
+        "multiplier": [(1.0, 1.25, 1.5, 2.0)[n % 4] for n in range(400)],
+        "outcome": ["booked" if n % 5 < 4 - n % 4 else "not_booked" for n in range(400)],
+        # The last fifty ended when the training set did not know of it.
+        "t_ms": [END_MS - 2 * DAY_MS + n * 300_000 if n < 350 else END_MS + n for n in range(400)],
+    }
+)
+"""Quotes of a model that was served before; the first forty outcomes are told twice."""
 
 # pyspark and keras warn of their own use of pandas, sockets and NumPy.
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(600)]
@@ -58,6 +75,10 @@ def ran(servers: object, tmp_path_factory: pytest.TempPathFactory) -> Ran:
         trusted_keys_dir=state / "trusted", spark_driver_memory="700m",
     )  # fmt: skip
     simulated.load(settings.lake, city, 5, 8, 6_000, END_MS, END_MS)
+    for table, rows in (("predictions", ENDED), ("bookings", pa.concat_tables([ENDED, ENDED.slice(0, 40)]))):
+        told_of = pa.table({name: rows[name] if name in rows.column_names else pa.nulls(len(rows), kind)
+                            for name, kind in zip(TABLES[table].names, TABLES[table].types, strict=True)})  # fmt: skip
+        write_partitions(settings.lake, table, city.id, local_days(rows["t_ms"], city.time_zone), told_of, "quotes")
     kept: dict[str, pd.DataFrame] = {}
     panes_of, weather_of = steps._panes_of, steps._weather
     patch = pytest.MonkeyPatch()
@@ -207,6 +228,20 @@ def test_rows_priced_by_a_model_are_not_labels(ran: Ran) -> None:
         training_set.choose(trips, ran.settings, ran.city)
 
 
+def test_outcomes_of_quotes_are_read_once_each_with_their_multiplier_and_none_of_the_future(ran: Ran) -> None:
+    outcomes = ran.prepared.outcomes
+    assert outcomes is not None
+    known = [row for row in ENDED.to_pylist() if row["t_ms"] <= ran.prepared.split.last_ms]
+    assert 200 < len(known) <= 350
+    assert len(outcomes.booked) == len(known)
+    for multiplier in (1.0, 1.25, 1.5, 2.0):
+        told = [row["outcome"] == "booked" for row in known if row["multiplier"] == multiplier]
+        assert sum(told) == outcomes.booked[outcomes.multipliers == multiplier].sum()
+    hours = {dt.datetime.fromtimestamp(row["t_ms"] / 1000, zoneinfo.ZoneInfo(ran.city.time_zone)) for row in known}
+    assert set(zip(outcomes.weekdays, outcomes.hours, strict=True)) == {(at.weekday(), at.hour) for at in hours}
+    assert set(outcomes.dates) == {at.toordinal() for at in hours}
+
+
 def test_the_artifact_is_signed_complete_and_accepted_by_a_front_end(ran: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps, "prepare", lambda *_: ran.prepared)
     done = steps.train(ran.settings, ran.city, END_MS, ran.told.append)
@@ -221,6 +256,17 @@ def test_the_artifact_is_signed_complete_and_accepted_by_a_front_end(ran: Ran, m
     assert set(report["models"]) == {"network", "most_frequent", "boosted_trees"}
     assert report["leaks"]["point_in_time_rows"] == 60
     assert "30-day aggregates have seen" in " ".join(report["notices"])
+    calibration = read_reference(opened.read("drift_reference.json")).outcomes
+    assert [bool(column.entry["mean"]) for column in calibration.columns] == [
+        True,
+        True,
+        True,
+        True,
+        False,
+        True,
+        False,
+        False,
+    ]
     assert steps.newest_usable(ran.settings, ran.city) == done["version"]
 
 

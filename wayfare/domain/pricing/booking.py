@@ -118,6 +118,7 @@ class Booker:
             currency=quote.currency,
             outcome=BOOKED,
             t_ms=self.city_ms(quote.city, row.decided_at_ms),
+            multiplier=quote.multiplier,
         )
         return Intent(bucket_of(row.decided_at_ms), quote.quote_id, quote.expires_at_ms, record)
 

@@ -83,8 +83,12 @@ def booking_record(
     currency: str,
     outcome: str,
     t_ms: int,
+    multiplier: float | None,
 ) -> dict[str, Any]:
-    """A record of `bookings`: the outcome of one quote at t_ms on the city's clock. The same quote may be told twice."""
+    """A record of `bookings`: the outcome of one quote at t_ms on the city's clock. The same quote may be told twice.
+
+    multiplier: as quoted; null where an intent of an older version did not tell it.
+    """
     return {
         "schema": SCHEMA,
         "booking_id": booking_id,
@@ -93,5 +97,6 @@ def booking_record(
         "rider": rider,
         "price": {"amount_minor": price_minor, "currency": currency},
         "outcome": outcome,
+        "multiplier": multiplier,
         "t": format_rfc3339(t_ms),
     }

@@ -26,6 +26,7 @@ class Unsettled:
     rider: str | None
     price_minor: int
     currency: str
+    multiplier: float | None
     expires_t_ms: int
     expires_at_ms: int
 
@@ -39,6 +40,7 @@ def unsettled(record: Mapping[str, Any]) -> Unsettled:
             rider=record.get("rider"),
             price_minor=int(record["price"]["amount_minor"]),
             currency=str(record["price"]["currency"]),
+            multiplier=float(record["multiplier"]),
             expires_t_ms=parse_rfc3339(record["expires_t"]),
             expires_at_ms=parse_rfc3339(record["expires_at"]),
         )
@@ -64,6 +66,7 @@ def settle_expired(quote: Unsettled, ledger: Ledger, log: RecordLog, now_ms: int
         currency=quote.currency,
         outcome=NOT_BOOKED,
         t_ms=quote.expires_t_ms,
+        multiplier=quote.multiplier,
     )
     log.append(BOOKINGS, quote.quote_id, record)
     return NOT_BOOKED
@@ -85,6 +88,7 @@ def relay_intent(intent: Intent, ledger: Ledger, log: RecordLog, now_ms: int, gr
             record["rider"],
             price["amount_minor"],
             price["currency"],
+            record.get("multiplier"),
             parse_rfc3339(record["t"]),
             intent.expires_at_ms,
         )

@@ -93,7 +93,7 @@ class World:
         at = self.now if at is None else at
         record = booking_record(
             quote_id=quote_id, booking_id=f"b-{quote_id[2:]}", city="sim", rider="p-1", price_minor=2220,
-            currency="USD", outcome=BOOKED, t_ms=at,
+            currency="USD", outcome=BOOKED, t_ms=at, multiplier=1.5,
         )  # fmt: skip
         intent = Intent(bucket_of(at), quote_id, at + LIFE, record)
         self.ledger.announce(intent, 1.0)
@@ -136,6 +136,7 @@ def test_a_booking_is_told_once_and_its_intent_forgotten(world):
     assert world.told == [("q-1", BOOKED)]
     assert world.ledger.announced == {}
     assert world.log.records["bookings"][0][1]["price"] == {"amount_minor": 2220, "currency": "USD"}
+    assert world.log.records["bookings"][0][1]["multiplier"] == 1.5
 
 
 def test_an_intent_without_a_booking_is_looked_at_until_it_is_decided(world):
@@ -227,6 +228,7 @@ def test_a_quote_that_ends_unused_is_not_booked_after_its_grace(world):
     assert record["t"] == format_rfc3339(NOW + LIFE)
     assert record["booking_id"] is None
     assert record["price"] == {"amount_minor": 2220, "currency": "USD"}
+    assert record["multiplier"] == 1.5
     assert world.committed == {0: 8}
 
 

@@ -139,11 +139,11 @@ def test_outcomes_are_counted_by_city():
     told = [
         booking_record(
             quote_id=f"q-{n}", booking_id=None, city="c", rider=None, price_minor=1, currency="USD",
-            outcome="booked" if n % 4 else "not_booked", t_ms=0,
+            outcome="booked" if n % 4 else "not_booked", t_ms=0, multiplier=1.0 + n % 2 / 4,
         )
         for n in range(40)
     ]  # fmt: skip
     member.fold(place, [record(n, orjson.dumps(one)) for n, one in enumerate(told)])
     (register,) = member.unsaved()[0]
     assert register.moments(0)[0] == pytest.approx(0.75)
-    assert register.known.tolist() == [40, 0, 0, 0, 0, 0, 0, 0]
+    assert register.known.tolist() == [40, 20, 20, 0, 0, 0, 0, 0]
