@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
+from wayfare.domain.geo.cells import distance_m_point
 from wayfare.domain.streams.events import DriverPing, RideRequest, Trip, WeatherObservation
+from wayfare.domain.trip_rules import LEAST_OF_STRAIGHT
 from wayfare.runtime.web.types import Id, Latitude, Longitude, Metres, Model, Money, Place, Seconds, Time, TimeOut
 
 LONGEST_TRIP_MS = 24 * 3_600_000
@@ -137,6 +139,19 @@ class FinishedTrip(Model):
                 f"must be 0 to 24 hours after started_at, got {(ended_at - started_at) / 1000:.0f} s after"
             )
         return ended_at
+
+    @field_validator("distance_m")
+    @classmethod
+    def _not_shorter_than_can_be(cls, distance_m: int | None, info: ValidationInfo) -> int | None:
+        ends = info.data.get("pickup"), info.data.get("dropoff")
+        if distance_m and all(ends):
+            straight = distance_m_point(*ends[0].domain(), *ends[1].domain())
+            if distance_m < straight * LEAST_OF_STRAIGHT:
+                raise ValueError(
+                    f"must be metres along the road, at least half the {straight:.0f} m of the straight line from pickup "
+                    f"to dropoff, got {distance_m}"
+                )
+        return distance_m
 
     @field_validator("total_fare")
     @classmethod

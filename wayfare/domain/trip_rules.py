@@ -22,6 +22,8 @@ FIRST_MS = 946_684_800_000
 LONGEST_TRIP_MS = DAY_MS
 LONGEST_WAIT_S = 6 * HOUR_MS // 1000
 LONGEST_M = 500_000
+LEAST_OF_STRAIGHT = 0.5
+"""No road is shorter than the straight line; what is shorter than half of it was told in another unit."""
 FASTEST_MS = 70.0
 """250 km/h along the straight line: faster is no cab."""
 HIGHEST_FARE_MINOR = 10_000_000
@@ -85,7 +87,7 @@ def broken_rules(
             | (ended - started > LONGEST_TRIP_MS)
             | (booked > started + TOO_FAR_AHEAD_MS)
             | (requested > started + TOO_FAR_AHEAD_MS),
-            "distance": (distance < 0) | (distance > LONGEST_M) | ((distance > 0) & (distance < straight / 2)),
+            "distance": (distance < 0) | (distance > LONGEST_M) | ((distance > 0) & (distance < straight * LEAST_OF_STRAIGHT)),
             "speed": straight > FASTEST_MS * np.maximum(ended - started, 1000.0) / 1000.0,
             "wait": (wait < 0) | (wait > LONGEST_WAIT_S),
             "multiplier": ~np.isnan(multiplier) & ~np.isin(multiplier, LEVELS),

@@ -168,7 +168,7 @@ def test_a_trip_with_only_what_is_required_and_one_with_everything_are_recorded(
     whole = make.trip(
         trip_id="t-2", rider_id="r-1", driver_id="d-1", quote_id="q-1", booking_id="b-1", ride_type="standard",
         booked_at=format_rfc3339(make.now_ms - 900_000), requested_at=format_rfc3339(make.now_ms - 900_000),
-        distance_m=5210, wait_s=180, surge_multiplier=1.25, base_fare=usd, total_fare=usd | {"amount_minor": 1850},
+        distance_m=12_210, wait_s=180, surge_multiplier=1.25, base_fare=usd, total_fare=usd | {"amount_minor": 1850},
         price_source="model:surge-a:20261121003",
     )  # fmt: skip
     nulls = make.trip(trip_id="t-3", rider_id=None, base_fare=None, surge_multiplier=None, price_source=None)
@@ -188,6 +188,7 @@ def test_a_trip_with_only_what_is_required_and_one_with_everything_are_recorded(
         ({"surge_multiplier": 0.5}, "/trips/0/surge_multiplier"),
         ({"distance_m": -1}, "/trips/0/distance_m"),
         ({"distance_m": 579_472_000_000}, "/trips/0/distance_m"),
+        ({"distance_m": 12}, "/trips/0/distance_m"),
         ({"wait_s": 1.5}, "/trips/0/wait_s"),
         ({"base_fare": 14.8}, "/trips/0/base_fare"),
         ({"base_fare": {"amount_minor": -1, "currency": "USD"}}, "/trips/0/base_fare/amount_minor"),
