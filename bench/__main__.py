@@ -22,8 +22,8 @@ from rich.console import Console
 from rich.table import Table
 
 MODULES = ("ingest_decode", "serving_import", "quote_overhead", "event_to_price", "capacity")
-ON_REQUEST = ("images", "drift", "drift_speed")
-"""Run when named: these need a container engine, or minutes and an environment of their own for their peers."""
+ON_REQUEST = ("images", "drift", "drift_speed", "fault_day")
+"""Run when named: these need a container engine, or half an hour, or an environment of their own for their peers."""
 
 
 def spread(ratios: list[float]) -> str:

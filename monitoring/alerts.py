@@ -129,7 +129,7 @@ def causes(windows: Windows) -> list[Alert]:
         ),
         Alert(
             "LandingLags",
-            f"sum by (topic) (wayfare_consumer_lag_records) > {LANDING_LAG_RECORDS}",
+            f'sum by (topic) (wayfare_consumer_lag_records{{service="lander"}}) > {LANDING_LAG_RECORDS}',
             "ticket",
             "{{ $value | humanize }} records of {{ $labels.topic }} wait to be landed.",
             "What Kafka forgets before it has landed is missing in every later training.",
@@ -229,9 +229,9 @@ def drift() -> list[Alert]:
         ),
         Alert(
             "DriftUnknown",
-            "max by (city, model, check) (wayfare_drift_state == 2)",
+            "count by (city, model) (max by (city, model, check) (wayfare_drift_state) == 2)",
             "ticket",
-            "Whether {{ $labels.check }} of {{ $labels.model }} in {{ $labels.city }} drifts cannot be told.",
+            "Whether {{ $labels.model }} in {{ $labels.city }} drifts cannot be told by {{ $value }} of its checks.",
             "Too few data, no reference, or the monitor is behind: the report says which.",
             30 * MINUTE,
         ),

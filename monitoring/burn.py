@@ -1,7 +1,7 @@
 """Alerts on how fast an objective's error budget burns, over a long and a short window at once.
 
 At burn rate 1 the budget of 30 days lasts 30 days. A page when 2 % of it are gone in an hour, or 5 % in six; a ticket
-for 10 % in three days. The long window keeps a blip from paging, the short one ends the alert soon after the trouble
+for 10 % in a day, or in three. The long window keeps a blip from paging, the short one ends the alert soon after the trouble
 (Beyer and others: The Site Reliability Workbook, 2018, chapter 5, table 5-8).
 """
 
@@ -28,6 +28,7 @@ class Burn:
 BURNS = (
     Burn(14.4, HOUR, 5 * MINUTE, "page"),
     Burn(6.0, 6 * HOUR, 30 * MINUTE, "page"),
+    Burn(3.0, DAY, 2 * HOUR, "ticket"),
     Burn(1.0, 3 * DAY, 6 * HOUR, "ticket"),
 )
 SPANS = sorted({span for burn in BURNS for span in (burn.long_s, burn.short_s)})
@@ -80,7 +81,7 @@ def alerts(windows: Windows) -> list[Alert]:
                     " or ".join(_burns(objective, burn, windows) for burn in chosen),
                     severity,
                     f"{objective.felt} {{{{ $value | humanizePercentage }}}} of events are bad, "
-                    f"{objective.budget:.3g} may be.",
+                    f"{objective.budget:.1%} may be.",
                     f"The error budget of {objective.key} ({objective.share:.1%} over 30 days) burns "
                     f"{min(burn.rate for burn in chosen):g} times too fast or faster, over {spans}.",
                     labels={"objective": objective.key},

@@ -143,7 +143,7 @@ class DriftMonitor:
             self.problems.found("log", error)
             return
         for at, share in self._folder.shares.items():
-            metrics.DRIFT_LAG.labels(at[0], str(at[1])).set(max(0, ends[at] - share.covers - 1))
+            metrics.CONSUMER_LAG.labels(at[0], str(at[1])).set(max(0, ends[at] - share.covers - 1))
 
     def close(self) -> None:
         """Write what was folded and leave the group."""

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
 PARTS = (
-    *("wayfare", "services", "pipelines", "local", "tests/architecture", "docs", "docker/compose"),
+    *("wayfare", "services", "pipelines", "local", "locks", "tests/architecture", "docs", "docker/compose"),
     *("pyproject.toml", "README.md", "docker-compose.yml", "charts/wayfare/Chart.yaml", "charts/wayfare/values.yaml"),
     "charts/wayfare/values.schema.json",
 )

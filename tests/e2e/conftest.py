@@ -30,6 +30,7 @@ SMALL = {
     "WAYFARE_EPOCHS": "6",
     "WAYFARE_STALE_AFTER_SECONDS": "10",
     "WAYFARE_TRACE_SHARE": "0",
+    "WAYFARE_RULES_SCALE": "60",
 }
 """A model good enough to be served; how good a model is belongs to the tests of the pipeline. And a window that ages
 while a journey waits."""

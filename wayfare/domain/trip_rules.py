@@ -87,7 +87,9 @@ def broken_rules(
             | (ended - started > LONGEST_TRIP_MS)
             | (booked > started + TOO_FAR_AHEAD_MS)
             | (requested > started + TOO_FAR_AHEAD_MS),
-            "distance": (distance < 0) | (distance > LONGEST_M) | ((distance > 0) & (distance < straight * LEAST_OF_STRAIGHT)),
+            "distance": (distance < 0)
+            | (distance > LONGEST_M)
+            | ((distance > 0) & (distance < straight * LEAST_OF_STRAIGHT)),
             "speed": straight > FASTEST_MS * np.maximum(ended - started, 1000.0) / 1000.0,
             "wait": (wait < 0) | (wait > LONGEST_WAIT_S),
             "multiplier": ~np.isnan(multiplier) & ~np.isin(multiplier, LEVELS),

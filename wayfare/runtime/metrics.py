@@ -168,11 +168,6 @@ DRIFT_STATISTIC = Gauge(
 DRIFT_EVALUATED = Gauge(
     "wayfare_drift_evaluated_timestamp_seconds", "Wall time of the newest judgement; 0 where another process judges."
 )
-DRIFT_LAG = Gauge(
-    "wayfare_drift_lag_records",
-    "Records between the newest in the log and the newest that the drift monitor has counted.",
-    ["topic", "partition"],
-)
 DRIFT_ROWS = Counter(
     "wayfare_drift_rows_total",
     "Rows of predictions and outcomes: folded, no_city, or too_many models at once.",

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import pytest
+from prometheus_client import REGISTRY
 
 from services.booking_relay.settings import RelaySettings
 from services.booking_relay.steps import Relay, Settler
@@ -16,7 +17,7 @@ from wayfare.adapters.memory_log import MemoryRecordLog
 from wayfare.domain.errors import LedgerUnavailable, LogUnavailable
 from wayfare.domain.pricing.ledger import BOOKED, NOT_BOOKED, Intent, LedgerRow, bucket_of
 from wayfare.domain.pricing.outbox import OpenBuckets
-from wayfare.domain.pricing.records import booking_record, prediction_record
+from wayfare.domain.pricing.records import PREDICTIONS, booking_record, prediction_record
 from wayfare.domain.pricing.waiting import Waiting
 from wayfare.domain.times import DAY_MS, format_rfc3339
 
@@ -68,6 +69,11 @@ class Group:
 
     def commit(self, offsets):
         self.offsets |= offsets
+
+    def end_offsets(self, seconds):
+        if self.broken:
+            raise LogUnavailable("broken on purpose")
+        return dict.fromkeys(self.owned, 10)
 
 
 class World:
@@ -230,6 +236,23 @@ def test_a_quote_that_ends_unused_is_not_booked_after_its_grace(world):
     assert record["price"] == {"amount_minor": 2220, "currency": "USD"}
     assert record["multiplier"] == 1.5
     assert world.committed == {0: 8}
+
+
+def test_lag_is_what_waits_to_be_settled(world):
+    def lag() -> float | None:
+        partition = {"topic": PREDICTIONS, "partition": "0"}
+        return REGISTRY.get_sample_value("wayfare_consumer_lag_records", partition)
+
+    world.predict("q-1", 7)
+    world.settler.step()
+    assert lag() == 10
+    world.now += LIFE + GRACE + 1
+    world.settler.step()
+    assert lag() == 2
+    world.restart()
+    world.group.changed = True
+    world.settler.step()
+    assert lag() == 2
 
 
 def test_a_quote_that_was_booked_is_left_to_the_relay(world):
