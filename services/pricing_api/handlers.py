@@ -63,7 +63,7 @@ class Handlers:
         QUOTES.labels(ask.city.id, quote.locked.price_source).inc()
         MULTIPLIERS.labels(ask.city.id, str(quote.locked.multiplier)).inc()
         if quote.window_age_s is not None:
-            QUOTE_WINDOW_AGE.labels(ask.city.id).observe(quote.window_age_s)
+            QUOTE_WINDOW_AGE.labels(ask.city.id).observe(quote.window_age_s / ask.city.clock.speed)
         if quote.degraded:
             QUOTES_DEGRADED.labels(ask.city.id).inc()
         for what in quote.degraded:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import uuid
 
 import pytest
 from prometheus_client import REGISTRY
 
 from tests.unit.services.pricing_api.conftest import TRIP
+from wayfare.domain.city import CityClock
 
 
 def series() -> set[tuple[str, tuple[tuple[str, str], ...]]]:
@@ -61,8 +63,14 @@ def test_a_quote_tells_how_old_the_newest_event_behind_it_was_and_whether_anythi
     assert value("wayfare_quotes_degraded_total", city=city) == degraded + 1
 
 
-def test_the_age_of_the_window_is_in_seconds_of_an_unhurried_clock(world):
+@pytest.mark.parametrize("speed", [1.0, 60.0])
+def test_ages_of_the_window_are_in_wall_seconds_however_fast_the_city_is_played(world, speed):
+    city = world.cities[0]
+    world.cities[0] = dataclasses.replace(city, clock=CityClock(world.now, world.now, speed))
     world.see(4, 2)
+    told = value("wayfare_quote_window_age_seconds_sum", city=city.id)
     world.now += 3_000
     world.copies.refresh()
-    assert value("wayfare_window_age_seconds", city=world.cities[0].id) == pytest.approx(3.0)
+    assert value("wayfare_window_age_seconds", city=city.id) == pytest.approx(3.0)
+    assert world.quote()["lineage"]["window_age_s"] == pytest.approx(3.0 * speed)
+    assert value("wayfare_quote_window_age_seconds_sum", city=city.id) - told == pytest.approx(3.0)
