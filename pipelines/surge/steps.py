@@ -39,6 +39,7 @@ from wayfare.domain.times import DAY_MS, format_rfc3339
 
 Say = Callable[[str], None]
 NAMES = [feature.name for feature in SURGE]
+SETTINGS = SurgeSettings
 
 
 def model_name(city: City) -> str:

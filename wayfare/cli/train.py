@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import warnings
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol, cast
 
 import click
 
 from local.layout import default_state
 from local.stack import Stack
+from pipelines.history.settings import HistorySettings
 from wayfare.adapters.file_registry import FileRegistry
 from wayfare.cli import console
+from wayfare.domain.city import City
 from wayfare.runtime.clock import wall_ms
 from wayfare.runtime.settings import load
 
 MODELS = ("surge",)
+"""A model project is the folder of this name in pipelines; see `Project`."""
+
+
+class Project(Protocol):
+    """What the `steps` of a model project promise."""
+
+    SETTINGS: type[HistorySettings]
+
+    def model_name(self, city: City) -> str:
+        """The name in the artifact store of a city's model."""
+
+    def newest_usable(self, settings: Any, city: City) -> int | None:
+        """The newest version in the store that this code can serve; None without one."""
+
+    def train(self, settings: Any, city: City, wall_ms: int, say: Callable[[str], None]) -> dict[str, Any]:
+        """Train on what the lake holds and store the artifact; tells model and version, and may tell metrics and notices."""
 
 
 @click.command()
@@ -32,7 +52,7 @@ def command(model: str, city_id: str | None, reuse: bool, as_json: bool) -> None
     # Spark's and TensorFlow's own deprecations are no business of whoever types the command.
     warnings.simplefilter("ignore")
     with console.progress("train") as say:
-        done = _train(city_id, reuse, lambda text: say(model, text))
+        done = _train(model, city_id, reuse, lambda text: say(model, text))
     if as_json:
         console.print_json(done)
         return
@@ -46,18 +66,17 @@ def command(model: str, city_id: str | None, reuse: bool, as_json: bool) -> None
         console.OUT.print(f"  {notice}")
 
 
-def _train(city_id: str | None, reuse: bool, say: Any) -> dict[str, Any]:
+def _train(model: str, city_id: str | None, reuse: bool, say: Callable[[str], None]) -> dict[str, Any]:
     from pipelines.history import main as history
-    from pipelines.surge import steps
-    from pipelines.surge.settings import SurgeSettings
 
-    settings = load(SurgeSettings)
+    project = cast(Project, importlib.import_module(f"pipelines.{model}.steps"))
+    settings = load(project.SETTINGS)
     registry = FileRegistry(settings.cities_file, settings.env == "production").now()
     if city_id is None and len(registry.ids()) != 1:
         raise click.UsageError(f"--city is needed when several cities are registered, got {registry.ids()}")
     city = registry.get(city_id or registry.ids()[0])
-    if reuse and (version := steps.newest_usable(settings, city)) is not None:
-        return {"model": steps.model_name(city), "version": version, "reused": True}
+    if reuse and (version := project.newest_usable(settings, city)) is not None:
+        return {"model": project.model_name(city), "version": version, "reused": True}
     if not any((settings.lake / "trips" / f"city={city.id}").glob("day=*/*.parquet")) and city.id == "sim":
         say(history.told(history.run(settings, city.id, None, None, say)))
-    return steps.train(settings, city, wall_ms(), say) | {"reused": False}
+    return project.train(settings, city, wall_ms(), say) | {"reused": False}
