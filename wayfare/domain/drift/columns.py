@@ -63,45 +63,94 @@ class Columns:
         self._centre = np.array([column.centre for column in columns])
         self._scale = np.array([column.scale for column in columns])
         self.offsets = np.concatenate([[0], np.cumsum([column.width for column in columns])]).astype(np.int64)
+        numbers = [(at, column) for at, column in enumerate(columns) if column.kind == "number"]
+        self._numbers = _Bins(numbers, self.offsets) if numbers else None
+        self._categories = [(at, _Listed(column)) for at, column in enumerate(columns) if column.kind != "number"]
 
     def __len__(self) -> int:
         return len(self.columns)
 
     def count(self, values: Float) -> tuple[Int, Int, list[int], list[int], Int]:
         """known, unseen, sums, sums of squares per column, and all counts in one array; at most fixed.MOST_ROWS rows."""
-        across = np.ascontiguousarray(values.T)
-        first, second = fixed.sums(fixed.quantise(across, self._centre, self._scale))
+        quantised, missing = fixed.quantise(values.T, self._centre, self._scale)
+        first, second = fixed.sums(quantised)
+        known = len(values) - np.count_nonzero(missing, axis=1)
         counts = np.zeros(int(self.offsets[-1]), np.int64)
         unseen = np.zeros(len(self.columns), np.int64)
-        # Sorted, a column tells its bins by one search for each edge; missing values come last.
-        across.sort(axis=1)
-        known = (~np.isnan(across)).sum(axis=1)
-        for at, column in enumerate(self.columns):
-            told = across[at, : known[at]]
-            begin, end = self.offsets[at], self.offsets[at + 1]
-            if column.kind == "number":
-                ends = np.searchsorted(told, column.edges, side="left")
-                counts[begin:end] = np.diff(ends, prepend=0, append=len(told))
-                below, upto = int(told.searchsorted(column.low, "left")), int(told.searchsorted(column.high, "right"))
-                unseen[at] = below + len(told) - upto if column.low <= column.high else len(told)
-            else:
-                code, unseen[at] = _categories(column, told)
-                counts[begin:end] = np.bincount(code, minlength=column.width)
+        if self._numbers:
+            # The sums are taken: what is missing now goes behind everything.
+            quantised[missing] = fixed.MOST + 1
+            self._numbers.count(quantised, known, counts, unseen)
+        for at, listed in self._categories:
+            code, unseen[at] = listed.count(values[~missing[at], at])
+            counts[self.offsets[at] : self.offsets[at + 1]] = np.bincount(code, minlength=self.columns[at].width)
         return known, unseen, first, second, counts
 
 
-def _categories(column: Column, known: Float) -> tuple[Int, int]:
-    """The listed position of each value, and how many values training never saw."""
-    code = np.full(len(known), len(column.listed), np.int64)
-    if len(column.listed):
-        order = np.argsort(column.listed)
-        at = np.minimum(np.searchsorted(column.listed, known, sorter=order), len(order) - 1)
-        hit = column.listed[order[at]] == known
-        code[hit] = order[at[hit]]
-    if not len(column.names):
-        return code, len(known)
-    near = np.minimum(np.searchsorted(column.names, known), len(column.names) - 1)
-    return code, int(np.count_nonzero(column.names[near] != known))
+class _Bins:
+    """All columns of numbers at once: sorted, one search for every edge tells the bins, whatever the number of columns."""
+
+    _APART = 1 << 52
+    """Between the quantised values of a column and the next, so that all are one sorted line."""
+
+    def __init__(self, columns: Sequence[tuple[int, Column]], offsets: Int) -> None:
+        self._at = np.array([at for at, _ in columns], np.int64)
+        self._begin = (np.arange(len(columns)) * self._APART)[:, None]
+        self._none = np.array([column.low > column.high for _, column in columns], bool)
+        asked: list[Int] = []
+        cells: list[int] = []
+        starts: list[int] = []
+        for place, (at, column) in enumerate(columns):
+            ends = np.array([*column.edges, column.low, column.high])
+            line, _ = fixed.quantise(ends[None, :], np.array([column.centre]), np.array([column.scale]))
+            # How many are at most `high` is how many are below the next integer.
+            line[0, -1] += 1
+            asked.append(line[0] + place * self._APART)
+            starts.append(len(cells))
+            cells.extend(range(int(offsets[at]), int(offsets[at + 1])))
+        self._asked = np.concatenate(asked)
+        self._place = np.repeat(np.arange(len(columns)), [len(line) for line in asked])
+        # Of each column the last two searches are low and high; its last cell is above all edges.
+        self._low = np.cumsum([len(line) for line in asked], dtype=np.int64) - 2
+        self._cells, self._starts = np.array(cells, np.int64), np.array(starts, np.int64)
+        self._last = np.append(self._starts[1:], len(cells)) - 1
+        self._edges = np.delete(np.arange(len(self._asked)), np.concatenate([self._low, self._low + 1]))
+        self._inner = np.delete(np.arange(len(cells)), self._last)
+
+    def count(self, quantised: Int, known: Int, counts: Int, unseen: Int) -> None:
+        """Write the counts and the unseen of these columns. quantised [columns, rows]: missing ones above all others."""
+        line = quantised if len(self._at) == len(quantised) else quantised[self._at]
+        line.sort(axis=1)
+        line += self._begin
+        below = line.ravel().searchsorted(self._asked) - self._place * line.shape[1]
+        told = known[self._at]
+        unseen[self._at] = np.where(self._none, told, below[self._low] + told - below[self._low + 1])
+        upto = np.empty(len(self._cells), np.int64)
+        upto[self._inner], upto[self._last] = below[self._edges], told
+        inside = np.diff(upto, prepend=0)
+        inside[self._starts] = upto[self._starts]
+        counts[self._cells] = inside
+
+
+class _Listed:
+    """A column of categories."""
+
+    def __init__(self, column: Column) -> None:
+        self._names = column.names
+        self._order = np.argsort(column.listed)
+        self._listed = column.listed[self._order]
+
+    def count(self, known: Float) -> tuple[Int, int]:
+        """The listed position of each value, the number of listed ones for others, and how many training never saw."""
+        code = np.full(len(known), len(self._listed), np.int64)
+        if len(self._listed):
+            at = np.minimum(np.searchsorted(self._listed, known), len(self._listed) - 1)
+            hit = self._listed[at] == known
+            code[hit] = self._order[at[hit]]
+        if not len(self._names):
+            return code, len(known)
+        near = np.minimum(np.searchsorted(self._names, known), len(self._names) - 1)
+        return code, int(np.count_nonzero(self._names[near] != known))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 ONE = 1 << 30
-MOST_UNITS = float(1 << 20)
+MOST = 1 << 50
 MOST_ROWS = 4096
 """Rows that may be summed at once without leaving 64 bits."""
 _HALF_BITS = 25
@@ -21,15 +21,16 @@ Int = npt.NDArray[np.int64]
 Float = npt.NDArray[np.float64]
 
 
-def quantise(values: Float, centre: Float, scale: Float) -> Int:
-    """Integers of `values` [columns, rows] in units of 2^-30; missing ones (NaN) are 0."""
-    units = values - centre[:, None]
-    units /= scale[:, None]
-    np.clip(units, -MOST_UNITS, MOST_UNITS, out=units)
-    units *= ONE
+def quantise(values: Float, centre: Float, scale: Float) -> tuple[Int, npt.NDArray[np.bool_]]:
+    """Integers of `values` [columns, rows] in units of 2^-30, from -MOST to MOST, and which are missing (NaN; 0 then)."""
+    units = np.subtract(values, centre[:, None], order="C")
+    units *= (ONE / scale)[:, None]
     np.rint(units, out=units)
-    np.nan_to_num(units, copy=False, nan=0.0)
-    return units.astype(np.int64)
+    np.clip(units, -MOST, MOST, out=units)
+    missing = np.isnan(units)
+    if missing.any():
+        units[missing] = 0.0
+    return units.astype(np.int64), missing
 
 
 def sums(quantised: Int) -> tuple[list[int], list[int]]:

@@ -104,6 +104,38 @@ def test_counts_are_of_bins_of_listed_categories_and_of_what_training_never_saw(
     assert register.counts[distance.width + 30] >= 1
 
 
+@given(
+    rows=st.lists(
+        st.lists(st.sampled_from([np.nan, -5.0, 0.0, 0.5, 1.0, 2.0, 3.0, 7.0, 40.0]), min_size=4, max_size=4),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_counts_of_all_columns_at_once_are_those_of_each_value_by_itself(rows):
+    draw = np.random.default_rng(2)
+    past = np.column_stack(
+        [draw.integers(0, 8, 900), draw.integers(0, 3, 900), np.full(900, 2.0), draw.exponential(2.0, 900)]
+    ).astype(float)
+    zeros = np.zeros(900, np.int64)
+    told = drift_reference(["whole", "kind", "constant", "real"], [False, True, False, False], past, zeros, zeros)
+    columns = read_reference(json.dumps(told).encode()).served
+    values = np.array(rows)
+    known, unseen, _, _, counts = columns.count(values)
+    for at, column in enumerate(columns.columns):
+        here = values[~np.isnan(values[:, at]), at]
+        of_column = counts[columns.offsets[at] : columns.offsets[at + 1]]
+        assert known[at] == len(here)
+        if column.kind == "number":
+            code = [sum(edge <= value for edge in column.edges) for value in here]
+            strange = sum(not column.low <= value <= column.high for value in here)
+        else:
+            listed = column.listed.tolist()
+            code = [listed.index(value) if value in listed else len(listed) for value in here]
+            strange = sum(value not in column.names.tolist() for value in here)
+        assert unseen[at] == strange
+        assert of_column.tolist() == np.bincount(np.array(code, int), minlength=column.width).tolist()
+
+
 def test_memory_does_not_grow_with_the_number_of_values_and_categories():
     small, large = folded(np.array([[1.0, 1.0]])), Register(KEY, REFERENCE.served, REFERENCE.fingerprint)
     draw = np.random.default_rng(3)
