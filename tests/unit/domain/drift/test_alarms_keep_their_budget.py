@@ -112,6 +112,21 @@ def test_kilometres_for_metres_missing_values_and_strange_places_are_found_at_on
         assert monitor.states()[how].state == "drifted", how
 
 
+@pytest.mark.parametrize(("at", "check"), [(None, "booking_rate"), (1.25, "calibration")])
+def test_riders_who_refuse_more_prices_or_one_multiplier_are_found(city, at, check):
+    trained, reference = city
+    monitor, begin = Monitor(reference, part_at), 70 * 288 + 8 * 12
+    list(live(monitor, trained, begin - 24, begin))
+    assert monitor.states()[check].state == "ok"
+    for bucket in range(begin, begin + 10 * 12):
+        values, at_least, multiplier, booked = trained.rows(bucket)
+        refused = trained.draw.random(len(booked)) < (0.3 if at is None else 0.7 * (multiplier == at))
+        monitor.take(
+            bucket, *registers(reference, bucket, (values, at_least, multiplier, np.where(refused, 0.0, booked)))
+        )
+    assert monitor.states()[check].state == "drifted"
+
+
 def test_drift_stands_for_a_day_and_then_is_over(city):
     trained, reference = city
     monitor, begin = Monitor(reference, part_at), 70 * 288
