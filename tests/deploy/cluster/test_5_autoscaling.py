@@ -7,7 +7,7 @@ import pytest
 from tests.deploy.cluster.installation import RELEASE, Installation
 from tests.deploy.cluster.kube import until
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 
 def test_pricing_scales_out_under_load_and_in_after_it(installation: Installation):

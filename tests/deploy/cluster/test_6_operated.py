@@ -10,7 +10,7 @@ import pytest
 from tests.deploy.cluster.installation import KEY_SECRETS, RELEASE, ROOT, Installation
 from tests.deploy.cluster.kube import run, until
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 
 CALLS = """
 import httpx, json

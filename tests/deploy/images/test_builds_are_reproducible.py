@@ -14,18 +14,18 @@ from tests.deploy.images.conftest import ROOT
 
 @pytest.mark.timeout(3600)
 def test_two_builds_of_one_tree_have_the_same_layers(engine):
-    layers, tags = [], []
+    """The first may be the one that made the images, from the engine's cache; the second makes every step again."""
+    built, tags = [], []
     try:
-        for _ in range(2):
+        for options in ((), ("--no-cache",)):
             tags.append(f"test-{uuid.uuid4().hex[:8]}")
-            environment = os.environ | {"TAG": tags[-1], "SOURCE_DATE_EPOCH": "1700000000"}
-            command = [ROOT / "docker/build.sh", "--no-cache", "front"]
+            command = [ROOT / "docker/build.sh", *options, "front"]
+            environment = os.environ | {"TAG": tags[-1]}
             done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stderr[-3000:]
             image = json.loads(engine("image", "inspect", f"{engine.registry}/wayfare/front:{tags[-1]}").stdout)[0]
-            assert image["Config"]["Labels"]["org.opencontainers.image.created"] == "2023-11-14T22:13:20Z"
-            layers.append(image["RootFS"]["Layers"])
-        assert layers[0] == layers[1]
+            built.append((image["Config"]["Labels"]["org.opencontainers.image.created"], image["RootFS"]["Layers"]))
+        assert built[0] == built[1]
     finally:
         for tag in tags:
             for name in ("front", "tools", "project", "runtime"):
