@@ -71,15 +71,15 @@ def test_schemathesis_finds_no_5xx_and_nothing_undocumented(city, tmp_path: path
 @pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer nonsense"}, {"Authorization": "Basic cjpy"}])
 def test_no_route_answers_without_a_token(city, header):
     for service in SERVICES:
-        client = httpx.Client(base_url=address(city, service), timeout=10.0)
-        document = client.get("/openapi.json", headers=city.token("service", "s-1")).json()
-        assert document["paths"]
-        for path, methods in document["paths"].items():
-            for method in methods:
-                answer = client.request(method, re.sub(r"{\w+}", "sim", path), headers=header)
-                assert answer.status_code == 401, (method, path, answer.status_code)
-                assert answer.headers["www-authenticate"].startswith("Bearer")
-                assert answer.headers["content-type"] == "application/problem+json"
+        with httpx.Client(base_url=address(city, service), timeout=10.0) as client:
+            document = client.get("/openapi.json", headers=city.token("service", "s-1")).json()
+            assert document["paths"]
+            for path, methods in document["paths"].items():
+                for method in methods:
+                    answer = client.request(method, re.sub(r"{\w+}", "sim", path), headers=header)
+                    assert answer.status_code == 401, (method, path, answer.status_code)
+                    assert answer.headers["www-authenticate"].startswith("Bearer")
+                    assert answer.headers["content-type"] == "application/problem+json"
 
 
 def test_the_documents_of_all_services_make_one(city):
