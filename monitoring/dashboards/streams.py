@@ -76,6 +76,17 @@ def build() -> dashboard.Dashboard:
         .with_panel(
             lines(
                 Panel(
+                    "Delay of ingest (watermark by topic)",
+                    "How far ingest is behind what the log takes, in wall time. Healthy: below a second; it stands at 0 when nothing waits.",
+                    SECONDS,
+                    [Query("max by (topic) (wayfare_ingest_delay_seconds)", "{{topic}}")],
+                    runbook="IngestLag",
+                )
+            )
+        )
+        .with_panel(
+            lines(
+                Panel(
                     "Events accepted and applied",
                     "Events that the log acknowledged, and those that changed the live state. Applied stays below accepted by "
                     "what changes nothing: duplicates, late and out-of-order events.",

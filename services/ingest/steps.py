@@ -44,6 +44,7 @@ class _Owned:
     snapshot_offset: int
     snapshot_at: float
     closed_since_snapshot: bool = False
+    newest_log_ms: int = 0
     counted: dict[str, tuple[int, dict[str, int]]] = dataclasses.field(default_factory=dict)
 
 
@@ -139,6 +140,7 @@ class Ingest:
         decoded = own.decoder.decode(records)
         closed = own.state.take(decoded.segments, decoded.last_offset)
         own.closed_since_snapshot |= bool(closed)
+        own.newest_log_ms = records[-1].timestamp
         self._closed += closed
         self._dead += [(partition, dead) for dead in decoded.dead]
         self._traced += [(partition.topic, partition.partition, traced) for traced in decoded.traced]
@@ -320,8 +322,13 @@ class Ingest:
             return
         for partition, end in ends.items():
             if partition in self._owned:
-                lag = end - 1 - self._owned[partition].state.covers_offset
-                metrics.INGEST_LAG.labels(partition.topic, str(partition.partition)).set(max(0, lag))
+                own = self._owned[partition]
+                lag = max(0, end - 1 - own.state.covers_offset)
+                labels = partition.topic, str(partition.partition)
+                metrics.INGEST_LAG.labels(*labels).set(lag)
+                # Before the first record only how many wait is known.
+                waited = max(0.0, (wall_ms() - own.newest_log_ms) / 1000) if lag and own.newest_log_ms else 0.0
+                metrics.INGEST_DELAY.labels(*labels).set(waited)
 
     def close(self) -> None:
         """Write everything, remember how far, and leave the group."""

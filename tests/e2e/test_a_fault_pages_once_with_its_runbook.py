@@ -67,4 +67,4 @@ def test_a_fault_pages_once_with_its_runbook(city, on_call, fault):
     runbook = pathlib.Path(urllib.parse.unquote(urllib.parse.urlsplit(alert["annotations"]["runbook_url"]).path))
     assert runbook.read_text().startswith(f"# {expected}\n")
     city.until(city.undegraded, 120, "an undegraded quote after the fault")
-    on_call.quiet(20.0, 300.0)
+    on_call.quiet(10.0, 300.0)

@@ -78,6 +78,11 @@ INGEST_LAG = Gauge(
     "Records between the newest in the log and the newest consumed.",
     ["topic", "partition"],
 )
+INGEST_DELAY = Gauge(
+    "wayfare_ingest_delay_seconds",
+    "How long ago the log took the newest record consumed, while others wait behind it; 0 when none does.",
+    ["topic", "partition"],
+)
 CONSUMER_LAG = Gauge(
     "wayfare_consumer_lag_records",
     "Records between the newest in the log and the newest whose effect is kept.",
