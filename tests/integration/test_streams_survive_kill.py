@@ -25,6 +25,7 @@ from wayfare.adapters.kafka_decode import Decoder
 from wayfare.adapters.kafka_events import KafkaEventLog
 from wayfare.adapters.kafka_records import KafkaRecordLog
 from wayfare.adapters.redis_window import ingest_status
+from wayfare.adapters.window_proof import prove
 from wayfare.domain.city import City, Place, Tariff
 from wayfare.domain.streams import pane_bytes
 from wayfare.domain.streams.events import PING_STATUSES, DriverPing, RideRequest, Trip
@@ -167,6 +168,21 @@ def test_ingest_killed_again_and_again_leaves_the_registers_of_an_uninterrupted_
         if record.key.decode().startswith(f"{city}|")
     }
     assert in_kafka == closed
+    proof = prove(options, client, city)
+    assert (proof.registers, proof.differences) == (len(live), {})
+    # An operator's proof finds a bit that is wrong, and what is missing.
+    altered, missing = sorted(live)[0], sorted(live)[-1]
+    for key in (altered, missing):
+        _city, rest = key.split("|", 1)
+        name, pane = rest.rsplit("|", 1)
+        if key == altered:
+            client.hset(f"wf:{{{city}}}:pane:{pane}", name, live[key][:-1] + bytes([live[key][-1] ^ 1]))
+        else:
+            client.hdel(f"wf:{{{city}}}:pane:{pane}", name)
+    found = prove(options, client, city).differences
+    assert found.keys() == {altered, missing}
+    assert found[altered].startswith("is not what the log gives")
+    assert found[missing].startswith("is not in Redis")
     assert len(closed) >= 7 * 4 * 5
 
 

@@ -19,6 +19,7 @@ from wayfare.domain.errors import InvalidInput, LogUnavailable
 
 REASON_HEADER, ERROR_HEADER = "wayfare-reason", "wayfare-error"
 OFFSET_HEADER, PARTITION_HEADER = "wayfare-offset", "wayfare-partition"
+CUT_HEADER = "wayfare-cut-from-bytes"
 _QUIET_SECONDS = 10.0
 
 
@@ -97,5 +98,5 @@ def send_dead_letter(producer: Producer, record: Any, topic: str, partition: int
     ]
     most = MAX_RECORD_BYTES - 65_536
     if len(value) > most:
-        headers.append(("wayfare-cut-from-bytes", str(len(value)).encode()))
+        headers.append((CUT_HEADER, str(len(value)).encode()))
     return producer.send(f"{topic}.dead-letter", value[:most], record.key, headers)

@@ -110,20 +110,25 @@ class RedisWindow:
 
     def read(self, city: str, newest_pane: int) -> list[PaneRegister]:
         """All registers of the panes `newest_pane - WINDOW_PANES` to `newest_pane + 1`, exact parts, in one round trip."""
+        held = self.read_bytes(city, newest_pane)
+        try:
+            return [pane_bytes.decode(key, data) for key, data in held.items()]
+        except InvalidInput as error:
+            raise WindowUnavailable(f"the live window holds something else than panes: {error}") from error
+
+    def read_bytes(self, city: str, newest_pane: int) -> dict[str, bytes]:
+        """The same registers by their keys, as they are stored."""
         panes = range(newest_pane - WINDOW_PANES, newest_pane + 2)
         with _errors("read"):
             pipeline = self._redis.pipeline(transaction=False)
             for pane in panes:
                 pipeline.hgetall(redis_keys.of(redis_keys.PANE, city, pane))
             answers = pipeline.execute()
-        try:
-            return [
-                pane_bytes.decode(f"{city}|{field.decode()}|{pane}", data)
-                for pane, answer in zip(panes, answers, strict=True)
-                for field, data in answer.items()
-            ]
-        except InvalidInput as error:
-            raise WindowUnavailable(f"the live window holds something else than panes: {error}") from error
+        return {
+            f"{city}|{field.decode()}|{pane}": data
+            for pane, answer in zip(panes, answers, strict=True)
+            for field, data in answer.items()
+        }
 
     def put_status(self, city: str, statuses: Sequence[PartitionStatus]) -> list[int | None]:
         """Store each status unless it is older; returns the offset that each field covered before, None for none."""

@@ -1,7 +1,7 @@
 """The `wayfare` command: one file per noun in this folder, each with a click command named `command`.
 
 A file is imported only when its command is used or listed, so that `wayfare token` does not wait for Spark. A name
-that is a Python keyword ends in an underscore (`import_.py` is `wayfare import`).
+that is a Python keyword ends in an underscore (`import_.py` is `wayfare import`); any other underscore is a hyphen.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import click
 from wayfare.domain.errors import WayfareError
 
 OWN = {"wayfare", "services", "pipelines", "local"}
-HELPERS = {"__init__", "main", "console", "playing"}
+HELPERS = {"__init__", "main", "console", "installation", "playing"}
 
 
 class Nouns(click.Group):
@@ -41,11 +41,12 @@ class Nouns(click.Group):
 
     def _names(self) -> list[str]:
         files = pathlib.Path(__file__).parent.glob("*.py")
-        return sorted(path.stem.rstrip("_") for path in files if path.stem not in HELPERS)
+        return sorted(path.stem.rstrip("_").replace("_", "-") for path in files if path.stem not in HELPERS)
 
     def _load(self, name: str) -> click.Command | None:
         here = pathlib.Path(__file__).parent
-        stem = name if (here / f"{name}.py").exists() else f"{name}_"
+        plain = name.replace("-", "_")
+        stem = plain if (here / f"{plain}.py").exists() else f"{plain}_"
         try:
             found: click.Command = importlib.import_module(f"wayfare.cli.{stem}").command
         except ModuleNotFoundError as error:
