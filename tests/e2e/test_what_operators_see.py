@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
 import httpx
 import pytest
+import redis
 from playwright.sync_api import Page, expect
 
 from local.stack import WATCHER_NAMES
 from monitoring.dashboards import written
 from tests.e2e.conftest import City
 from tests.e2e.operators import DESK, PHONE, browser, values
+from wayfare.domain.streams.panes import PANE_MS
 from wayfare.runtime.figures import FIGURES
 
 pytestmark = pytest.mark.timeout(900)  # the first test waits for a whole installation, a training included
@@ -68,6 +74,39 @@ def sign_in_by_keyboard(page: Page, city: City, subject: str) -> None:
     page.keyboard.insert_text(city.token("operator", subject)["Authorization"].removeprefix("Bearer "))
     page.keyboard.press("Enter")
     expect(page.locator("#city-now")).to_be_visible()
+
+
+def wayfare(watched: City, *words: str) -> tuple[int, dict]:
+    """A command as an operator types it, with --json."""
+    done = subprocess.run(
+        [sys.executable, "-m", "wayfare.cli.main", *words, "--json"],
+        env=os.environ | {"WAYFARE_STATE": str(watched.stack.layout.state)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_the_live_window_is_shown_and_proven_and_a_wrong_bit_is_found(watched):
+    _, shown = wayfare(watched, "window", "show")
+    assert shown["gauges"]["cabs_available"] > 0
+    status, proof = wayfare(watched, "window", "verify")
+    assert (status, proof["differences"]) == (0, {})
+    assert proof["registers"] > 100
+    client = redis.Redis.from_url(watched.stack.addresses().redis_url)
+    # A pane that has closed is not written again.
+    pane = f"wf:{{sim}}:pane:{watched.now_ms() // PANE_MS - 2}"
+    field, held = next(iter(client.hgetall(pane).items()))
+    client.hset(pane, field, held[:-1] + bytes([held[-1] ^ 1]))
+    try:
+        status, proof = wayfare(watched, "window", "verify")
+    finally:
+        client.hset(pane, field, held)
+        client.close()
+    assert status == 1
+    assert [key.split("|")[1:4] for key in proof["differences"]] == [field.decode().split("|")]
 
 
 def test_an_operator_signs_in_by_keyboard_alone_and_sees_the_map_and_the_figures(watched):
