@@ -71,6 +71,7 @@ def unknown(_windows: Windows) -> list[Alert]:
             f"Either no replica of {service} runs, or Prometheus cannot reach any. Unknown is not fine.",
             2 * MINUTE,
             least_s=least_s,
+            keeps_s=5 * MINUTE,
         )
 
     return [

@@ -1,7 +1,8 @@
 """Alerts on how fast an objective's error budget burns, over a long and a short window at once.
 
 At burn rate 1 the budget of 30 days lasts 30 days. A page when 2 % of it are gone in an hour, or 5 % in six; a ticket
-for 10 % in a day, or in three. The long window keeps a blip from paging, the short one ends the alert soon after the trouble
+for 10 % in a day, or in three. The long window keeps a blip from paging, the short one ends the alert soon after the trouble,
+and a page ends when the last five minutes were well
 (Beyer and others: The Site Reliability Workbook, 2018, chapter 5, table 5-8).
 """
 
@@ -63,9 +64,10 @@ def _burns(objective: Objective, burn: Burn, windows: Windows) -> str:
     long = windows.of(burn.long_s)
     # In a quiet hour one failure is a large share: without this, so many are not yet a reason to wake somebody.
     enough = f"({objective.bad(long)} * {burn.long_s / windows.scale:g} >= {objective.least})"
-    return (
-        f"({name_of(burn.long_s)}{chosen} > {limit} and {name_of(burn.short_s)}{chosen} > {limit}) and on () {enough}"
-    )
+    # Whoever is woken finds it going on: half an hour of the past alone is no reason.
+    spans = [burn.long_s, burn.short_s, *([5 * MINUTE] if burn.severity == "page" else [])]
+    over = " and ".join(f"{name_of(span)}{chosen} > {limit}" for span in dict.fromkeys(spans))
+    return f"({over}) and on () {enough}"
 
 
 def alerts(windows: Windows) -> list[Alert]:

@@ -53,7 +53,8 @@ class Alert:
 
     page: riders, drivers or prices feel it now, or nobody can tell. ticket: a cause, or what can wait until the morning.
     pending_s: how long it must hold before it fires, of the day that is watched; never less than least_s of the clock on
-    the wall, by which the live window ages.
+    the wall, by which the live window ages. keeps_s: how long it goes on once it holds no more, so that what follows from
+    it, and is silent while it pages, is over first.
     """
 
     name: str
@@ -64,12 +65,15 @@ class Alert:
     pending_s: float = 0
     labels: Mapping[str, str] = field(default_factory=dict)
     least_s: float = 0
+    keeps_s: float = 0
 
     def written(self, windows: Windows, runbooks: str) -> dict[str, Any]:
         """As Prometheus reads it."""
         made: dict[str, Any] = {"alert": self.name, "expr": self.expr}
         if self.pending_s:
             made["for"] = windows.of(max(self.pending_s, self.least_s * windows.scale))
+        if self.keeps_s:
+            made["keep_firing_for"] = windows.of(self.keeps_s)
         made["labels"] = {"severity": self.severity, **self.labels}
         made["annotations"] = {
             "summary": self.summary,
