@@ -44,6 +44,7 @@ def made_by_tests(names: set[str]) -> set[str]:
     return secrets | {"ConfigMap/kube-root-ca.crt", "ServiceAccount/default"}
 
 
+@pytest.mark.long
 def test_helm_4_takes_the_release_over_under_load(installation: Installation):
     with installation.clients.load("helm4") as calls:
         took = installation.upgrade("--set-string", "global.logLevel=warning", helm=installation.helm4)
