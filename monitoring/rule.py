@@ -10,6 +10,7 @@ MINUTE, HOUR, DAY = 60, 3_600, 86_400
 RUNBOOKS = "docs/runbooks"
 """Where the runbooks are, as this checkout knows it; the chart's `global.monitoring.runbooks` says where they are published."""
 
+KEPT_S = 40
 Severity = Literal["page", "ticket"]
 
 
@@ -54,7 +55,7 @@ class Alert:
     page: riders, drivers or prices feel it now, or nobody can tell. ticket: a cause, or what can wait until the morning.
     pending_s: how long it must hold before it fires, of the day that is watched; never less than least_s of the clock on
     the wall, by which the live window ages. keeps_s: how long it goes on once it holds no more, so that what follows from
-    it, and is silent while it pages, is over first.
+    it, and is silent while it pages, is over first; never less than KEPT_S of the clock on the wall, by which processes start.
     """
 
     name: str
@@ -73,7 +74,7 @@ class Alert:
         if self.pending_s:
             made["for"] = windows.of(max(self.pending_s, self.least_s * windows.scale))
         if self.keeps_s:
-            made["keep_firing_for"] = windows.of(self.keeps_s)
+            made["keep_firing_for"] = windows.of(max(self.keeps_s, KEPT_S * windows.scale))
         made["labels"] = {"severity": self.severity, **self.labels}
         made["annotations"] = {
             "summary": self.summary,
