@@ -155,13 +155,15 @@ class Stack:
     def _known_ports(self) -> dict[str, int]:
         if not self.layout.ports_file.exists():
             raise StackFailed(f"nothing was ever started with this state folder: `wayfare up`, got {self.layout.state}")
-        known = ports.choose((), self.layout.ports_file)
-        lacking = sorted({*port_names()} - {*known})
-        if lacking:
+        if lacking := self._ports_lacking():
             raise StackFailed(
                 f"another version chose the ports of this state folder: `wayfare up`, got none for {lacking}"
             )
-        return known
+        return ports.choose((), self.layout.ports_file)
+
+    def _ports_lacking(self) -> list[str]:
+        """What an older version knew no ports of; the next start chooses them."""
+        return sorted({*port_names()} - {*ports.choose((), self.layout.ports_file)})
 
     def addresses(self) -> Addresses:
         """Where the installation's processes listen when they run; StackFailed when none was ever started."""
@@ -176,8 +178,10 @@ class Stack:
         return environment.of_operator(self.layout, self._known_ports(), self._given)
 
     def status(self) -> list[ProcessStatus]:
-        """Every process of the installation, probed now; empty when nothing was ever started."""
+        """Every process of the installation, probed now; empty when nothing was ever started by this version or runs by another."""
         if not self.layout.ports_file.exists():
+            return []
+        if self._ports_lacking() and not supervise.is_running(self.layout):
             return []
         return reports.status(self.layout, self._known_ports())
 
