@@ -28,6 +28,8 @@ _TOLD = {
     "WAYFARE_CASSANDRA_HOSTS": "127.0.0.1:1",
     "WAYFARE_MODEL_SERVER": "127.0.0.1:1",
     "WAYFARE_ARTIFACT_STORE": "file:///artifacts",
+    "WAYFARE_EVENTS_URL": "http://127.0.0.1:1",
+    "WAYFARE_PRICING_URL": "http://127.0.0.1:1",
     "WAYFARE_PROMETHEUS_URL": "http://127.0.0.1:1",
 }
 
