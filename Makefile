@@ -32,6 +32,9 @@ bench: setup ## measure against peers: one table and bench/results.json
 bench-compare: setup ## the results of `make bench` against an earlier run's: ARGS=release/results.json
 	$(PY) -m bench.compare $(ARGS)
 
+soak: setup ## the streams under faults, checked against their log: MINUTES=5, or KILLS=100 kills of ingest; SEED= repeats one
+	$(PY) -m bench.soak $(if $(KILLS),--kills $(KILLS),--minutes $(or $(MINUTES),5)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
 lock: setup ## resolve the dependencies anew and write locks/*.txt; one package: ARGS="--upgrade-package numpy"
 	local/lock.sh $(ARGS)
 
@@ -91,5 +94,5 @@ deploy: ## install or upgrade: ENVIRONMENT=staging NAMESPACE=wayfare REGISTRY=ho
 smoke: setup ## a quote and a ping through a running installation: PRICING_URL= EVENTS_URL= TOKEN_FILE=
 	tests/deploy/smoke.sh
 
-.PHONY: help demo test check fmt docs bench bench-compare lock setup tools images pin-images scan audit charts test-images test-compose \
+.PHONY: help demo test check fmt docs bench bench-compare soak lock setup tools images pin-images scan audit charts test-images test-compose \
 	test-jenkins cluster cluster-down test-cluster publish-images publish-chart preview deploy smoke

@@ -21,9 +21,23 @@ import traceback
 from rich.console import Console
 from rich.table import Table
 
-MODULES = ("ingest_decode", "serving_import", "quote_overhead", "event_to_price", "capacity")
-ON_REQUEST = ("images", "drift", "drift_speed", "fault_day")
-"""Run when named: these need a container engine, or half an hour, or an environment of their own for their peers."""
+from bench import report
+
+STREAMS = (
+    "cells",
+    "sketches",
+    "ingest_decode",
+    "broker_to_window",
+    "http_pings",
+    "event_hops",
+    "window_refresh",
+    "growth",
+    "limits",
+)
+"""What `docs/performance.md` is written from."""
+MODULES = (*STREAMS, "serving_import", "quote_overhead", "event_to_price", "capacity")
+ON_REQUEST = ("images", "drift", "drift_speed", "fault_day", "cover", "recovery")
+"""Run when named: these need a container engine, or half an hour, an environment of their own for their peers, or public data."""
 
 
 def spread(ratios: list[float]) -> str:
@@ -70,6 +84,9 @@ def main() -> int:
     }
     options.out.write_text(json.dumps(document, indent=1))
     console.print(f"written to {options.out}")
+    if not failed and not options.quick and set(STREAMS) <= set(options.names):
+        report.write(document)
+        console.print(f"written to {report.PAGE}")
     return 1 if failed else 0
 
 

@@ -34,10 +34,8 @@ QUIET_SECONDS = 8.0
 MOST_RECOVERY_SECONDS = 240.0
 SETTINGS = {
     "WAYFARE_RULES_SCALE": str(SCALE),
-    "WAYFARE_HISTORY_DAYS": "10",
-    "WAYFARE_HISTORY_TRIPS": "20000",
-    "WAYFARE_TRAINING_ROWS": "3000",
-    "WAYFARE_EPOCHS": "6",
+    # A rider hears of a quote, and then of a booking, at the city's next step: each 15 s of the city at the usual one.
+    "WAYFARE_STEP_SECONDS": "0.02",
 }
 CITY, SIMULATOR = "sim", "city_simulator"
 Doing = Callable[[Stack], contextlib.AbstractContextManager[None]]

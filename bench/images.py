@@ -22,6 +22,7 @@ from wayfare.inventory import SERVICES
 ROOT = pathlib.Path(__file__).parents[1]
 ORDINARY = "localhost/wayfare-bench/ordinary:1"
 _ENGINE = 'cd docker && . ./engine.sh && engine && echo "$ENGINE" && echo "${CONTAINERS_CONF:-}" && echo "$REGISTRY" && echo "$TAG"'
+_LOOK_SECONDS = 3.0
 _TOLD = {
     "WAYFARE_KAFKA_BOOTSTRAP": "127.0.0.1:1",
     "WAYFARE_REDIS_URL": "redis://127.0.0.1:1/0",
@@ -46,6 +47,13 @@ class Containers:
         command = [self.name, *arguments]
         return subprocess.run(command, env=self._environment, capture_output=True, text=True, check=True).stdout
 
+    def _log(self, name: str) -> str:
+        command = [self.name, "logs", name]
+        said = subprocess.run(
+            command, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
+        return said.stdout[-2000:]
+
     def image(self, kind: str) -> str:
         return f"{self.registry}/wayfare/{kind}:{self.tag}"
 
@@ -53,7 +61,7 @@ class Containers:
         return float(json.loads(self("image", "inspect", image))[0]["Size"]) / 1e6
 
     def cold_start(self, image: str, port: int, *arguments: str) -> float:
-        """Seconds until /healthz answers; RuntimeError with the log when it does not within five minutes."""
+        """Seconds until /healthz answers; RuntimeError with the log when it ends, or does not within five minutes."""
         with socket.socket() as one:
             one.bind(("127.0.0.1", 0))
             outside = one.getsockname()[1]
@@ -64,14 +72,21 @@ class Containers:
         publish = f"--publish=127.0.0.1:{outside}:{port}"
         try:
             self("run", "--detach", "--name", name, "--tmpfs=/tmp:mode=1777", publish, *options, image, *command)
+            # Asking the engine takes CPU from what is timed, so it is asked seldom.
+            look = began + _LOOK_SECONDS
             while time.perf_counter() - began < 300:
+                if time.perf_counter() > look:
+                    state = self("inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", name).split()
+                    if state[0] in ("exited", "stopped", "dead"):
+                        raise RuntimeError(f"{image} {' '.join(command)} ended with {state[1]}: {self._log(name)}")
+                    look = time.perf_counter() + _LOOK_SECONDS
                 try:
                     with urllib.request.urlopen(f"http://127.0.0.1:{outside}/healthz", timeout=2) as answer:
                         if answer.status == 200:
                             return time.perf_counter() - began
                 except OSError:
                     time.sleep(0.02)
-            raise RuntimeError(f"{image} {' '.join(command)} did not answer: {self('logs', name)[-2000:]}")
+            raise RuntimeError(f"{image} {' '.join(command)} did not answer: {self._log(name)}")
         finally:
             subprocess.run(
                 [self.name, "rm", "--force", "--volumes", name], env=self._environment, capture_output=True, check=False

@@ -59,7 +59,7 @@ build() {
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
-steps=$(cat docker/steps/harden.sh docker/steps/java.sh | sha256sum | cut -c1-16)
+steps=$(cat docker/steps/harden.sh docker/steps/java.sh docker/steps/keystore.py | sha256sum | cut -c1-16)
 bases=(tools project runtime)
 [[ " ${kinds[*]} " != *" spark "* && " ${kinds[*]} " != *" trainer "* ]] || bases+=(jvm)
 made=(--build-arg "PYTHON_IMAGE=$PYTHON_IMAGE")

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from prometheus_client import Counter, Gauge, Histogram
 
 from wayfare import inventory
-from wayfare.adapters import arrow_events, cassandra_schema, parquet_tables, redis_keys
+from wayfare.adapters import arrow_events, cassandra_schema, kafka_events, parquet_tables, redis_keys
 from wayfare.domain.features import sets
 from wayfare.runtime import metrics
 from wayfare.runtime.settings import ProcessSettings
@@ -72,6 +72,10 @@ def topics_page() -> str:
         text += f"\n## Arrow columns of `{name}`\n\n" + table(
             ["column", "type"], [(f"`{field.name}`", field.type) for field in schema]
         )
+    text += (
+        f"\nA record whose rows have several senders has one more column, `{arrow_events.SENDER}` (string): the subject of "
+        f"the token that sent each row. Else the header `{kafka_events.SENDER_HEADER}` says it of the whole record.\n"
+    )
     return text
 
 

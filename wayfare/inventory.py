@@ -16,7 +16,7 @@ Image = Literal["front", "stream", "model-server"]
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A Kafka topic. Its number of partitions is fixed for the life of the topic generation that its name stands for."""
+    """A Kafka topic. partitions: of its first generation; a later one says its number in its name (`streams.generation`)."""
 
     name: str
     identity: str
@@ -26,6 +26,8 @@ class Topic:
     holds: str
     outlet: bool = False
     """True for a topic that people or other systems read and no service of ours does."""
+    segment_ms: int = 3_600_000
+    """Of a compacted topic: how long until what was written may be compacted. Who reads it whole reads every version since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ TOPICS = (
         -1,
         True,
         "newest state of each ingest partition with its offset",
+        # Every start of ingest reads it, and each partition writes its state anew every few seconds.
+        segment_ms=60_000,
     ),
     Topic("predictions", "quote_id", 4, 30 * DAY_MS, False, "every served prediction"),
     Topic("bookings", "quote_id", 4, 30 * DAY_MS, False, "outcome of every quote: booked or not_booked"),
@@ -90,6 +94,9 @@ TOPICS = (
     Topic("predictions.dead-letter", "-", 1, 30 * DAY_MS, False, "predictions that could not be read", outlet=True),
     Topic("bookings.dead-letter", "-", 1, 30 * DAY_MS, False, "bookings that could not be read", outlet=True),
 )
+
+LIVE_TOPICS = ("driver-pings", "ride-requests", "weather")
+"""What ingest computes live state from; each may be given more partitions (`wayfare topic grow`)."""
 
 SERVERS = (Server("kafka", 10), Server("redis", 10), Server("cassandra", 10))
 

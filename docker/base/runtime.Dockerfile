@@ -7,7 +7,7 @@ ARG TOOLS_IMAGE=localhost/wayfare/tools
 FROM ${TOOLS_IMAGE} AS tools
 
 FROM scratch AS steps
-COPY docker/steps/harden.sh docker/steps/java.sh /
+COPY docker/steps/harden.sh docker/steps/java.sh docker/steps/keystore.py /
 
 FROM ${PYTHON_IMAGE} AS runtime
 # STEPS changes with the mounted script, which an engine's cache may not look at.

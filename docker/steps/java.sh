@@ -7,6 +7,7 @@ mkdir -p /usr/share/man/man1
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends openjdk-17-jre-headless >/dev/null
 ln -s /usr/lib/jvm/java-17-openjdk-* /opt/java
+python "$(dirname "$0")/keystore.py" /etc/ssl/certs/java/cacerts
 # Files that differ from build to build, or that nobody reads.
 rm -rf /var/cache/apt/* /var/lib/apt/lists/* /var/log/* /var/cache/ldconfig /var/cache/debconf/*-old /var/lib/dpkg/*-old
 

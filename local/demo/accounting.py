@@ -17,13 +17,14 @@ import kafka
 
 from local.demo import landed
 from wayfare.adapters import arrow_events, json_events
-from wayfare.adapters.kafka_client import ARROW, header
-from wayfare.adapters.kafka_events import KIND_HEADER, SENDER_HEADER
+from wayfare.adapters.kafka_client import ARROW, header, offsets_of
+from wayfare.adapters.kafka_events import KIND_HEADER, SENDER_HEADER, TICK
 from wayfare.adapters.redis_window import PartitionStatus
 from wayfare.domain.errors import InvalidInput
+from wayfare.domain.streams.generation import topic_of
 from wayfare.domain.times import parse_rfc3339
+from wayfare.inventory import LIVE_TOPICS
 
-LIVE_TOPICS = ("driver-pings", "ride-requests", "weather")
 TOPICS = (*LIVE_TOPICS, "trips")
 
 Offsets = dict[tuple[str, int], int]
@@ -60,16 +61,20 @@ class LogReader:
     def ends(self) -> Offsets:
         """The offset after the last record of every partition."""
         partitions = [
-            kafka.TopicPartition(topic, number)
-            for topic in TOPICS
-            for number in sorted(self._consumer.partitions_for_topic(topic) or ())
+            kafka.TopicPartition(name, number)
+            for name in sorted(self._consumer.topics())
+            if topic_of(name) in TOPICS
+            for number in sorted(self._consumer.partitions_for_topic(name) or ())
         ]
-        return {(at.topic, at.partition): offset for at, offset in self._consumer.end_offsets(partitions).items()}
+        return {
+            (at.topic, at.partition): offset
+            for at, offset in offsets_of(self._consumer.end_offsets, partitions).items()
+        }
 
     def dead_letters(self, topic: str) -> int:
         """Records of a topic that were rejected as unreadable, ever."""
         place = kafka.TopicPartition(f"{topic}.dead-letter", 0)
-        return int(self._consumer.end_offsets([place])[place])
+        return offsets_of(self._consumer.end_offsets, [place])[place]
 
     def read(self, start: Offsets, end: Offsets, sender: str, timeout_seconds: float = 120.0) -> Recorded:
         """Count the rows between two sets of offsets; TimeoutError when the log does not give them."""
@@ -95,7 +100,9 @@ class LogReader:
 
     def newest_tick(self, city: str, records_back: int = 500) -> int | None:
         """The newest time, in milliseconds of the city's clock, that a tick near the log's end tells."""
-        ends = {place: offset for place, offset in self.ends().items() if place[0] == "driver-pings" and offset}
+        ends = {
+            place: offset for place, offset in self.ends().items() if topic_of(place[0]) == "driver-pings" and offset
+        }
         self._consumer.assign([kafka.TopicPartition(*place) for place in ends])
         for place, offset in ends.items():
             self._consumer.seek(kafka.TopicPartition(*place), max(0, offset - records_back))
@@ -104,7 +111,7 @@ class LogReader:
         while time.monotonic() < deadline:
             for records in self._consumer.poll(timeout_ms=300).values():
                 for record in records:
-                    if header(record.headers, KIND_HEADER):
+                    if header(record.headers, KIND_HEADER) == TICK.decode():
                         told = json_events.tick(record.value).received_at_ms.get(city)
                         newest = max(filter(None, (newest, told)), default=None)
             if all(self._consumer.position(kafka.TopicPartition(*place)) >= offset for place, offset in ends.items()):
@@ -122,23 +129,26 @@ def _count(
     record: kafka.consumer.fetcher.ConsumerRecord,
     sender: str,
 ) -> None:
-    topic = record.topic
+    topic = topic_of(record.topic)
     names = _IDENTITY[topic]
     try:
         if header(record.headers, "content-type") == ARROW:
             batch = arrow_events.unpack(topic, record.value)
             columns = [batch[name].cast("int64") if name == "t" else batch[name] for name in names]
             identities = list(zip(*(column.to_pylist() for column in columns), strict=True))
+            senders = arrow_events.senders_of(record.value) or [header(record.headers, SENDER_HEADER)] * len(identities)
         else:
             raw = json_events.loads(record.value)
             identities = [tuple(parse_rfc3339(raw[name]) if name == "t" else raw[name] for name in names)]
+            senders = [header(record.headers, SENDER_HEADER)]
     except (InvalidInput, KeyError):
         identities = [("unreadable", record.partition, record.offset)]
+        senders = [header(record.headers, SENDER_HEADER)]
     found.rows[topic] = found.rows.get(topic, 0) + len(identities)
-    if header(record.headers, SENDER_HEADER) != sender:
-        found.foreign[topic] = found.foreign.get(topic, 0) + len(identities)
-        return
-    for identity in identities:
+    for identity, sent_by in zip(identities, senders, strict=True):
+        if sent_by != sender:
+            found.foreign[topic] = found.foreign.get(topic, 0) + 1
+            continue
         if identity in seen[topic]:
             found.repeated[topic] = found.repeated.get(topic, 0) + 1
         seen[topic].add(identity)
@@ -158,7 +168,8 @@ class Processed:
         covered: dict[tuple[str, int], int] = {}
         for status in statuses:
             place = (status.topic, status.partition)
-            rows[status.topic] = rows.get(status.topic, 0) + status.applied + sum(status.rejected.values())
+            topic = topic_of(status.topic)
+            rows[topic] = rows.get(topic, 0) + status.applied + sum(status.rejected.values())
             covered[place] = max(covered.get(place, -1), status.covers_offset)
         for partition, (count, last) in landed.rows_and_last_offsets(lake, "trips").items():
             rows["trips"] = rows.get("trips", 0) + count

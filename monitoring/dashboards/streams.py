@@ -6,7 +6,11 @@ from grafana_foundation_sdk.builders import dashboard
 
 from monitoring.dashboards import limits
 from monitoring.dashboards.frame import frame
-from monitoring.dashboards.parts import CITY, COUNT, RATE, SECONDS, Panel, Query, lines
+from monitoring.dashboards.parts import CITY, COUNT, RATE, SECONDS, SHARE, Panel, Query, lines
+
+
+def _quantile(share: float, histogram: str, *by: str) -> str:
+    return f"histogram_quantile({share}, sum by ({', '.join(('le', *by))}) (rate({histogram}_bucket[5m])))"
 
 
 def build() -> dashboard.Dashboard:
@@ -87,6 +91,84 @@ def build() -> dashboard.Dashboard:
         .with_panel(
             lines(
                 Panel(
+                    "From an event to its pane",
+                    "From the log's taking a record until its pane is in Redis, of the oldest record of each read: half and 99 in "
+                    "100 were faster. Healthy: below a second.",
+                    SECONDS,
+                    [
+                        Query(_quantile(0.5, "wayfare_event_to_window_seconds", "topic"), "{{topic}} p50"),
+                        Query(_quantile(0.99, "wayfare_event_to_window_seconds", "topic"), "{{topic}} p99"),
+                    ],
+                    runbook="IngestLag",
+                )
+            )
+        )
+        .with_panel(
+            lines(
+                Panel(
+                    "Partitions behind the log's clock",
+                    "City time between the partition of a city that is furthest and the one that is last. Healthy: about two "
+                    "ticks; one that stands still gets no ticks, or nobody reads it.",
+                    SECONDS,
+                    [
+                        Query(
+                            f"max by (city) (wayfare_ingest_log_time_seconds{{{CITY}}}) - min by (city) "
+                            f"(max by (city, topic, partition) (wayfare_ingest_log_time_seconds{{{CITY}}}))",
+                            "{{city}}",
+                        )
+                    ],
+                    runbook="WindowStale",
+                )
+            )
+        )
+        .with_panel(
+            lines(
+                Panel(
+                    "Panes open, and held back",
+                    "Registers of panes that are open, which grow with cities and partitions alone; and closed registers and dead "
+                    "letters that wait for Redis and Kafka to take them. While any wait, nothing is read.",
+                    COUNT,
+                    [
+                        Query("sum(wayfare_ingest_panes_open)", "open"),
+                        Query("sum(wayfare_ingest_held)", "held back"),
+                    ],
+                    runbook="DependencyAway",
+                )
+            )
+        )
+        .with_panel(
+            lines(
+                Panel(
+                    "Time of a write of the window",
+                    "Of one write to Redis: registers, status and weather of a city, failed ones too; half and 99 in 100 were "
+                    "faster. Healthy: a few milliseconds.",
+                    SECONDS,
+                    [
+                        Query(_quantile(0.5, "wayfare_window_write_seconds"), "p50"),
+                        Query(_quantile(0.99, "wayfare_window_write_seconds"), "p99"),
+                    ],
+                    runbook="DependencyAway",
+                )
+            )
+        )
+        .with_panel(
+            lines(
+                Panel(
+                    "Snapshots and rebuilds",
+                    "p99 of the time until the log had a partition's snapshot; and how often in an hour a city's window was found "
+                    "lost in Redis and written again. Healthy: no rebuilds.",
+                    SECONDS,
+                    [
+                        Query(_quantile(0.99, "wayfare_snapshot_seconds"), "snapshot p99"),
+                        Query("sum(increase(wayfare_window_rebuilds_total[1h]))", "rebuilds in an hour"),
+                    ],
+                    runbook="RedisLost",
+                )
+            )
+        )
+        .with_panel(
+            lines(
+                Panel(
                     "Events accepted and applied",
                     "Events that the log acknowledged, and those that changed the live state. Applied stays below accepted by "
                     "what changes nothing: duplicates, late and out-of-order events.",
@@ -118,6 +200,41 @@ def build() -> dashboard.Dashboard:
                         ),
                     ],
                     runbook="DeadLetters",
+                )
+            )
+        )
+        .with_panel(
+            lines(
+                Panel(
+                    "Ended by a rule",
+                    "Cabs that fell silent, requests that expired, requests that had ended before they were opened. A jump of silent "
+                    "cabs is an app or a network that fails.",
+                    RATE,
+                    [
+                        Query(
+                            "sum by (topic, reason) (rate(wayfare_ingest_ended_total[5m]))"
+                            " or 0 * sum by (topic) (rate(wayfare_ingest_events_applied_total[5m]))",
+                            "{{topic}} {{reason}}",
+                        )
+                    ],
+                    runbook="EventsFail",
+                )
+            )
+        )
+        .with_panel(
+            lines(
+                Panel(
+                    "Bias of circles made of cells",
+                    "What the cover of a 5 km circle counts above (or below) the cabs truly within, around cabs of now. Healthy: "
+                    "within one in a hundred.",
+                    SHARE,
+                    [
+                        Query(
+                            f'sum by (city) (wayfare_cover_cabs{{{CITY},kind="covered"}})'
+                            f' / sum by (city) (wayfare_cover_cabs{{{CITY},kind="exact"}}) - 1',
+                            "{{city}}",
+                        )
+                    ],
                 )
             )
         )

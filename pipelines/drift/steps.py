@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from wayfare.adapters.json_predictions import Served, matrix, served_of
+from wayfare.adapters.json_predictions import Served, comparable, matrix, served_of
 from wayfare.domain.city import City, Place
 from wayfare.domain.drift.columns import Reference, read_reference
 from wayfare.domain.drift.judgement import judgement_of
@@ -56,18 +56,22 @@ def _landed(number: int, raw: dict[str, Any], city: City) -> Served:
         at_least=raw["at_least"] or None,
         multiplier=raw["multiplier"],
         stale=bool(raw["degraded"]),
+        named=raw["rider"] is not None,
     )
 
 
 def judge(reference: Reference, city: City, rows: Sequence[Served], now_ms: int) -> tuple[Monitor, dict[str, Any]]:
-    """All rows of the model and version that came last, in order of time; InvalidInput without any."""
+    """All rows of the model and version that came last, in order of time; InvalidInput without any that can be compared."""
     if not rows:
         raise InvalidInput(NO_ROWS.format("none"))
     model, version = rows[-1].model, rows[-1].version
     by_bucket: dict[int, list[Served]] = {}
     for row in rows:
-        if (row.model, row.version) == (model, version):
+        if (row.model, row.version) == (model, version) and comparable([row], reference):
             by_bucket.setdefault(row.t_ms // BUCKET_MS, []).append(row)
+
+    if not by_bucket:
+        raise InvalidInput(f"the reference knows only riders' trips, and no quote is a rider's, got {len(rows)} rows")
 
     def part_at(bucket: int) -> tuple[int, int]:
         local = city.local(bucket * BUCKET_MS)
@@ -142,7 +146,7 @@ def of_trips(
         NAMES, [kind != "number" for kind in kinds], values[past], hours[past], weekdays[past], dates[past], kinds
     )
     served = [
-        Served(n, city.id, f"surge-{city.id}", 0, int(t) * 1000, NAMES, row, None, math.nan, False)
+        Served(n, city.id, f"surge-{city.id}", 0, int(t) * 1000, NAMES, row, None, math.nan, stale=False, named=False)
         for n, (t, row) in enumerate(zip(trips["start_ts"][~past], values[~past].tolist(), strict=True))
     ]
     return read_reference(json.dumps(data).encode()), served, tree

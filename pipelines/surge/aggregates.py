@@ -33,11 +33,15 @@ def local_day(ms: str, city: City) -> str:
 
 
 def trips_view(session: Any, city: City) -> None:
-    """View `city_trips`: each trip of the city once, with booked_ms, the moment that its price was asked."""
+    """View `city_trips`: each trip of the city once, with asked_ms, the moment that its price was asked.
+
+    A request opens with a look at its price and is booked later: by then it is itself one of those that wait, which no
+    quote has ever seen.
+    """
     session.sql(f"""
         CREATE OR REPLACE TEMPORARY VIEW city_trips AS
         SELECT * FROM (
-            SELECT *, coalesce(booked_at_ms, requested_at_ms, started_at_ms) AS booked_ms,
+            SELECT *, coalesce(requested_at_ms, booked_at_ms, started_at_ms) AS asked_ms,
                 row_number() OVER (PARTITION BY trip_id ORDER BY ended_at_ms DESC) AS copy
             FROM wayfare.trips WHERE city = '{city.id}')
         WHERE copy = 1""")
@@ -50,7 +54,7 @@ def bookings_view(session: Any, city: City) -> None:
         CREATE OR REPLACE TEMPORARY VIEW bookings AS
         SELECT rider_id, surge_multiplier AS multiplier,
             concat(cell(pickup_lat, pickup_lon, {PAIR_LEVEL}), '-', cell(dropoff_lat, dropoff_lon, {PAIR_LEVEL})) AS pair,
-            {local_day("booked_ms", city)} AS booked_day, {local_day("ended_at_ms", city)} AS known_day
+            {local_day("asked_ms", city)} AS booked_day, {local_day("ended_at_ms", city)} AS known_day
         FROM city_trips WHERE rider_id IS NOT NULL""")
     session.sql(f"""
         CREATE OR REPLACE TEMPORARY VIEW known_days AS

@@ -1,7 +1,7 @@
-"""The surge model's features of training rows: what each trip could see at its booking, and nothing later.
+"""The surge model's features of training rows: what each trip could see when its price was asked, and nothing later.
 
 The feature functions are the front ends' own (`wayfare.domain.features`). This file finds what they look at: the
-newest panes that were closed at booking time, the newest weather observation, the rider's aggregates as of the last
+newest panes that were closed by then, the newest weather observation, the rider's aggregates as of the last
 daily batch. It runs inside Spark's Python workers, one call per block of panes.
 """
 
@@ -30,9 +30,9 @@ LIVE_SOURCES = frozenset({"driver_pings", "dropoffs", "waiting"})
 """Sources of the features that a served prediction logs with the live window's values."""
 
 
-def known_pane(booked_ms: int) -> int:
-    """The newest pane that had closed when a trip was booked: a pane's counts are known once its minute has ended."""
-    return booked_ms // PANE_MS - 1
+def known_pane(asked_ms: int) -> int:
+    """The newest pane that had closed when the price of a trip was asked: a pane's counts are known once its minute has ended."""
+    return asked_ms // PANE_MS - 1
 
 
 class PaneArchive:
@@ -112,9 +112,9 @@ class Context:
     place_kinds: Mapping[int, str]
 
     def inputs(self, row: Any, window: ArchivedWindow | None, rider: RiderHistory | None) -> SurgeInputs:
-        """What the features of one trip may look at. row: has pickup and drop-off columns and booked_ms."""
+        """What the features of one trip may look at. row: has pickup and drop-off columns and asked_ms."""
         pickup, dropoff = Place(row.pickup_lat, row.pickup_lon), Place(row.dropoff_lat, row.dropoff_lon)
-        local = self.city.local(row.booked_ms)
+        local = self.city.local(row.asked_ms)
         sources = self.city.sources
         return SurgeInputs(
             pickup=pickup,
@@ -125,7 +125,7 @@ class Context:
             tree=self.tree,
             window=window,
             rider=rider if "riders" in sources else None,
-            weather=self.weather.at(pickup, row.booked_ms) if "weather" in sources else None,
+            weather=self.weather.at(pickup, row.asked_ms) if "weather" in sources else None,
             place_kind=self.place_kinds.get(cell_of_point(*pickup)) if "place_kinds" in sources else None,
         )
 
@@ -168,8 +168,8 @@ def features_of_block(trips: pd.DataFrame, panes: pd.DataFrame, context: Context
     """Features of the trips of one block: columns trip_id and features (a list in the order of `context.features`)."""
     archive = PaneArchive(panes)
     rows = []
-    for row in trips.sort_values("booked_ms").itertuples(index=False):
-        inputs = context.inputs(row, archive.window(known_pane(row.booked_ms), context.city), rider_of(row))
+    for row in trips.sort_values("asked_ms").itertuples(index=False):
+        inputs = context.inputs(row, archive.window(known_pane(row.asked_ms), context.city), rider_of(row))
         values = vector(context.features, inputs)
         rows.append((row.trip_id, with_logged(context.features, values, row.logged_names, row.logged)))
     return pd.DataFrame(rows, columns=["trip_id", "features"])

@@ -1,4 +1,4 @@
-"""The check that no training row saw the future: sampled rows are computed again from a history cut at their booking.
+"""The check that no training row saw the future: sampled rows are computed again from a history cut at the moment their price was asked.
 
 The second computation shares the feature functions with the first and nothing else: it walks over trips, panes and
 observations in plain Python, with everything removed that was not yet known. A feature that looked ahead, or that Spark
@@ -31,7 +31,7 @@ _OUTCOMES = ("started_at_ms", "ended_at_ms", "distance_m", "wait_s", "surge_mult
 
 @dataclass(frozen=True)
 class Witness:
-    """One trip with what was known at its booking: inputs of the features, and the counts of its window."""
+    """One trip with what was known when its price was asked: inputs of the features, and the counts of its window."""
 
     trip_id: str
     inputs: SurgeInputs
@@ -52,7 +52,7 @@ class Past:
 
     def witness(self, row: Any) -> Witness:
         """The features of a trip from what was known when it was booked."""
-        context, now = self._context, int(row.booked_ms)
+        context, now = self._context, int(row.asked_ms)
         blind = row._replace(**{name: None for name in _OUTCOMES if hasattr(row, name)})
         panes = self._panes[(self._panes["pane"] + 1) * PANE_MS <= now]
         seen = self._weather[self._weather["t_ms"] <= now]
@@ -74,7 +74,7 @@ class Past:
         total, by_multiplier, by_pair = 0, dict[float, int](), dict[str, int]()
         trips = self._by_rider.get(str(rider_id))
         for trip in () if trips is None else trips.itertuples(index=False):
-            booked, ended = city.local(trip.booked_ms).date(), city.local(trip.ended_at_ms).date()
+            booked, ended = city.local(trip.asked_ms).date(), city.local(trip.ended_at_ms).date()
             if trip.ended_at_ms < now and ended < today and booked >= today - dt.timedelta(days=DAYS):
                 total += 1
                 pair = pair_key(trip.pickup_lat, trip.pickup_lon, trip.dropoff_lat, trip.dropoff_lon)
@@ -91,8 +91,8 @@ def sample(rows: pd.DataFrame, number: int, seed: int) -> pd.DataFrame:
 
 
 def panes_needed(rows: pd.DataFrame, window: int) -> list[int]:
-    """Panes around the bookings of rows, the minutes after them included so that a look ahead could show."""
-    booked = rows["booked_ms"].to_numpy(np.int64) // PANE_MS
+    """Panes around the moments that rows ask about, the minutes after them included so that a look ahead could show."""
+    booked = rows["asked_ms"].to_numpy(np.int64) // PANE_MS
     return sorted({int(pane) + step for pane in booked for step in range(-window - 1, 2)})
 
 
@@ -104,9 +104,9 @@ def differences(stored: np.ndarray, witnesses: Sequence[Witness], names: Sequenc
 
 
 def refuse_leaks(found: dict[str, float]) -> None:
-    """ArtifactRefused when any feature of the training set is not what was known at booking time."""
+    """ArtifactRefused when any feature of the training set is not what was known when the price was asked."""
     if found:
         listed = ", ".join(f"{name} in {share:.1%}" for name, share in found.items())
         raise ArtifactRefused(
-            f"training features are not what was known at booking time: look for a join that sees the future, got {listed}"
+            f"training features are not what was known when the price was asked: look for a join that sees the future, got {listed}"
         )

@@ -49,9 +49,9 @@ def single_feature_auc(features: tuple[Feature, ...], values: np.ndarray, truth:
     return dict(sorted(found.items(), key=lambda entry: -entry[1]))
 
 
-def compare(truth: np.ndarray, booked_ms: np.ndarray, answers: dict[str, np.ndarray]) -> dict[str, Any]:
+def compare(truth: np.ndarray, asked_ms: np.ndarray, answers: dict[str, np.ndarray]) -> dict[str, Any]:
     """The evaluation of each model on the same test rows, intervals by resampling hours."""
-    hours = booked_ms // HOUR_MS
+    hours = asked_ms // HOUR_MS
     return {name: evaluation.evaluate(truth, at_least, hours) for name, at_least in answers.items()}
 
 

@@ -175,7 +175,7 @@ def fit_and_write(
     from pipelines.surge import model, report
 
     rows, split, learned = prepared.rows, prepared.split, prepared.learned
-    booked = rows["booked_ms"].to_numpy(np.int64)
+    booked = rows["asked_ms"].to_numpy(np.int64)
     part, truth = split.part(booked), positions(rows["surge_multiplier"])
     statistics = model.fit_statistics(SURGE, values[part == 0])
     shape = model.Shape(
@@ -251,6 +251,7 @@ def fit_and_write(
         at_least,
         np.array([decode(row) for row in at_least.tolist()]),
         prepared.outcomes,
+        named=float(rows["rider_id"].notna().to_numpy()[past].mean()),
     )
     _json(folder / "drift_reference.json", reference)
     chosen = _golden(prepared.witnesses, settings.golden_rows)
@@ -280,7 +281,7 @@ def _window(prepared: Prepared, values: np.ndarray) -> dict[str, Any]:
     split, trips = prepared.split, prepared.trips
     days = values[:, NAMES.index("rider_history_days")]
     seen = days[~np.isnan(days)]
-    span = (int(trips["booked_ms"].max()) - int(trips["booked_ms"].min())) / DAY_MS
+    span = (int(trips["asked_ms"].max()) - int(trips["asked_ms"].min())) / DAY_MS
     return {
         "first": format_rfc3339(split.first_ms),
         "validation": format_rfc3339(split.validation_ms),

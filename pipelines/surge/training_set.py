@@ -36,7 +36,7 @@ from wayfare.domain.streams import panes as pane_rules
 from wayfare.domain.streams.panes import PANE_MS, WINDOW_PANES
 
 _COLUMNS = (
-    "trip_id, pickup_lat, pickup_lon, dropoff_lat, dropoff_lon, booked_ms, ended_at_ms, started_at_ms, distance_m, "
+    "trip_id, pickup_lat, pickup_lon, dropoff_lat, dropoff_lon, asked_ms, ended_at_ms, started_at_ms, distance_m, "
     "wait_s, surge_multiplier, price_source, rider_id, quote_id"
 )
 _BLOCK_PANES = 1440
@@ -52,16 +52,16 @@ class Split:
     test_ms: int
     last_ms: int
 
-    def part(self, booked_ms: np.ndarray) -> np.ndarray:
+    def part(self, asked_ms: np.ndarray) -> np.ndarray:
         """0 training, 1 validation, 2 test for each row."""
-        return (booked_ms >= self.validation_ms).astype(int) + (booked_ms >= self.test_ms)
+        return (asked_ms >= self.validation_ms).astype(int) + (asked_ms >= self.test_ms)
 
 
 def read_trips(session: Any, city: City) -> pd.DataFrame:
-    """All trips of a city from Hive, once each, in order of booking, with `hour` (local) and `teaches`."""
+    """All trips of a city from Hive, once each, in order of asked_ms, with `hour` (local) and `teaches`."""
     aggregates.trips_view(session, city)
-    trips = session.sql(f"SELECT {_COLUMNS} FROM city_trips").toPandas().sort_values("booked_ms", ignore_index=True)
-    trips["hour"] = local_hours(trips["booked_ms"].to_numpy(np.int64), city)
+    trips = session.sql(f"SELECT {_COLUMNS} FROM city_trips").toPandas().sort_values("asked_ms", ignore_index=True)
+    trips["hour"] = local_hours(trips["asked_ms"].to_numpy(np.int64), city)
     on_level = np.isin(trips["surge_multiplier"].to_numpy(float), LEVELS)
     sources = trips["price_source"].map({source: teaches(source) for source in trips["price_source"].dropna().unique()})
     trips["teaches"] = on_level & sources.where(trips["price_source"].notna(), teaches(None)).to_numpy(bool)
@@ -114,7 +114,7 @@ def choose(trips: pd.DataFrame, settings: SurgeSettings, city: City) -> tuple[pd
             f"city {city.id} needs at least {FEWEST_ROWS} trips with a recorded multiplier among {LEVELS} to train on: "
             f"load history or import trips, got {len(rows)} of {len(trips)} trips"
         )
-    booked = rows["booked_ms"].to_numpy(np.int64)
+    booked = rows["asked_ms"].to_numpy(np.int64)
     test = int(len(rows) * (1 - settings.test_share))
     validation = int(test * (1 - settings.validation_share))
     return rows, Split(int(booked[0]), int(booked[validation]), int(booked[test]), int(booked[-1]))
@@ -134,7 +134,7 @@ def learn(trips: pd.DataFrame, rows: pd.DataFrame, split: Split, settings: Surge
     known = trips[trips["ended_at_ms"] < split.test_ms]
     pickup = known["pickup_lat"].to_numpy(float), known["pickup_lon"].to_numpy(float)
     dropoff = known["dropoff_lat"].to_numpy(float), known["dropoff_lon"].to_numpy(float)
-    before = rows[rows["booked_ms"] < split.test_ms]
+    before = rows[rows["asked_ms"] < split.test_ms]
     return Learned(
         tree=quadtree.build(
             np.concatenate([pickup[0], dropoff[0]]),
@@ -194,17 +194,17 @@ def write_features(session: Any, settings: SurgeSettings, context: Context, spli
     # The labels' rule is the domain's; here it only bounds which rows are computed.
     session.sql(f"""
         CREATE OR REPLACE TEMPORARY VIEW training_trips AS
-        SELECT trip_id, pickup_lat, pickup_lon, dropoff_lat, dropoff_lon, booked_ms, rider_id, quote_id,
-            {aggregates.local_day("booked_ms", city)} AS as_of
+        SELECT trip_id, pickup_lat, pickup_lon, dropoff_lat, dropoff_lon, asked_ms, rider_id, quote_id,
+            {aggregates.local_day("asked_ms", city)} AS as_of
         FROM city_trips WHERE surge_multiplier IS NOT NULL
-            AND booked_ms BETWEEN {split.first_ms} AND {split.last_ms}""")
+            AND asked_ms BETWEEN {split.first_ms} AND {split.last_ms}""")
     session.sql("""
         CREATE OR REPLACE TEMPORARY VIEW asked_riders AS
         SELECT DISTINCT rider_id, as_of FROM training_trips WHERE rider_id IS NOT NULL""")
     aggregates.aggregate(session, "asked_riders").createOrReplaceTempView("rider_aggregates")
     rows = session.sql(f"""
         SELECT t.*, r.bookings, r.by_multiplier, r.by_pair, r.days_seen, p.feature_names AS logged_names,
-            p.features AS logged, (t.booked_ms div {PANE_MS} - 1) div {_BLOCK_PANES} AS block
+            p.features AS logged, (t.asked_ms div {PANE_MS} - 1) div {_BLOCK_PANES} AS block
         FROM training_trips t LEFT JOIN rider_aggregates r ON t.rider_id = r.rider_id AND t.as_of = r.as_of
         LEFT JOIN (SELECT quote_id, any_value(feature_names) AS feature_names, any_value(features) AS features
             FROM wayfare.predictions WHERE city = '{city.id}' AND size(features) > 0 GROUP BY quote_id) p

@@ -20,12 +20,12 @@ from wayfare.domain.streams.log import RecordLog
 from wayfare.domain.streams.partition import partition_of
 from wayfare.inventory import topic
 from wayfare.runtime import logs
-from wayfare.runtime.metrics import BOOKINGS_RELAYED, CONSUMER_LAG, QUOTES_SETTLED
+from wayfare.runtime.lag import ConsumerLag
+from wayfare.runtime.metrics import BOOKINGS_RELAYED, QUOTES_SETTLED
 from wayfare.runtime.worker import Problems
 
 OLD_BUCKETS_AT_ONCE = 10
 DUE_AT_ONCE = 50
-LAG_MS = 10_000
 POLL_MOST = 2_000
 
 
@@ -86,7 +86,7 @@ class Settler:
     pool: ThreadPoolExecutor
     problems: Problems = field(default_factory=lambda: Problems(predictions="not connected yet", settling=None))
     _settled: dict[Any, int] = field(default_factory=dict)
-    _lag_at_ms: int = 0
+    _lag: ConsumerLag = field(default_factory=ConsumerLag)
 
     def step(self) -> None:
         """Read what is there, settle what is due, commit how far that is certain."""
@@ -111,19 +111,10 @@ class Settler:
             self.problems.found("settling", failures[0])
         else:
             self.problems["settling"] = None
-        if self.wall_ms() - self._lag_at_ms >= LAG_MS:
-            self._lag_at_ms = self.wall_ms()
-            self._measure_lag()
-
-    def _measure_lag(self) -> None:
         try:
-            ends = self.group.end_offsets(2.0)
+            self._lag.measure(self.wall_ms() / 1000, self.group.end_offsets, lambda at: self._settled.get(at, 0))
         except LogUnavailable as error:
             self.problems.found("predictions", error)
-            return
-        for partition, end in ends.items():
-            behind = max(0, end - self._settled.get(partition, 0))
-            CONSUMER_LAG.labels(partition.topic, str(partition.partition)).set(behind)
 
     def _resume(self, owned: frozenset[Any]) -> Mapping[Any, int | None]:
         self.waiting.clear()

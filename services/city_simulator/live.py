@@ -23,6 +23,7 @@ from wayfare.domain.market.world import World
 from wayfare.domain.times import HOUR_MS, format_rfc3339
 
 TICK_MS = 1_000
+LOOKS_OF_WEEKS = range(1, 9)
 MOST_BEHIND_MS = 60_000
 """A city that fell further behind its clock (a suspended machine) skips the pings of the time it lost."""
 
@@ -75,8 +76,9 @@ class LiveCity:
         self._silent = False
         self.market.oracle = self
         self._next_tick_ms = now_ms - now_ms % TICK_MS + TICK_MS
-        # Whoever only looks at prices is drawn apart from those who ask for cabs: yesterday's trips, wished again.
-        self._looks = self._world.riders.requests(now_ms // SLOT_MS - SLOTS_PER_DAY, SLOTS_PER_DAY)
+        # Before anything is asked.
+        self._looks_of, self._looks = 0, self._world.riders.requests(now_ms // SLOT_MS - SLOTS_PER_DAY, SLOTS_PER_DAY)
+        self._probe = _ends(self._looks[0])
         for waits in self.market.waiting.values():
             self._say_opened(waits.request, None)
         self._ping(now_ms, self.market.fleet.on_line())
@@ -142,13 +144,21 @@ class LiveCity:
         return False
 
     def asked(self, number: int) -> Asked:
-        """The ends of one of yesterday's wishes, for a rider who only looks."""
+        """The ends of a wish of this time of the week some weeks ago, for a rider who only looks.
+
+        Drawn apart from those who ask for cabs, and as they are: of an afternoon's places in the afternoon.
+        """
+        slot = self.market.now_ms // SLOT_MS
+        if slot != self._looks_of:
+            of_weeks = [self._world.riders.requests(slot - week * 7 * SLOTS_PER_DAY, 1) for week in LOOKS_OF_WEEKS]
+            # In a slot in which nobody ever went anywhere the wishes of the one before are looked at again.
+            self._looks_of, self._looks = slot, [one for looks in of_weeks for one in looks] or self._looks
         request = self._looks[number % len(self._looks)]
         return (*_ends(request), rider_id(request.rider))
 
     def probed(self) -> tuple[Place, Place]:
         """One trip's ends."""
-        return _ends(self._looks[0])
+        return self._probe
 
     # -- PriceOracle: prices are quotes ---------------------------------------------------------------------------
 

@@ -11,7 +11,6 @@ from services.city_simulator.pacing import Asked
 from services.city_simulator.recording import Recording
 from services.city_simulator.statistics import Statistics
 from wayfare.domain.city import City, Place
-from wayfare.domain.market.places import holds
 from wayfare.domain.times import format_rfc3339
 
 LONGEST_RIDE_MS = 24 * 3_600_000
@@ -37,7 +36,7 @@ class Replay:
         self._put = put
         self._statistics = statistics
         self._next = recording.after(now_ms - 1)
-        self._inside = holds(city, recording.lat, recording.lon)
+        self._inside = city.holds_each(recording.lat, recording.lon)
         self._now_ms = now_ms
         rides = np.flatnonzero(recording.begins & (recording.other >= 0))
         rides = rides[self._inside[rides] & self._inside[recording.other[rides]]]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from wayfare.adapters.json_predictions import by_register, ended_of, matrix, outcomes_matrix, served_of
+from wayfare.adapters.json_predictions import by_register, comparable, ended_of, matrix, outcomes_matrix, served_of
 from wayfare.adapters.kafka_registers import Head, Held
 from wayfare.domain.drift.columns import Columns, Reference, outcome_columns
 from wayfare.domain.drift.register import Key, Register
@@ -85,16 +85,21 @@ class Folder:
         grouped = by_register(rows)
         # Before anything is taken: what raises here leaves the share as it was.
         references = {at[1:3]: self._references.of(*at[1:3]) for at in grouped if at[1]}
-        for at, chosen in grouped.items():
-            key = Key(*place, *at)
-            register = self._register(share, key, references.get(at[1:3]))
+        for at, rows_of in grouped.items():
+            key, reference = Key(*place, *at), references.get(at[1:3])
+            chosen = comparable(rows_of, reference) if reference else rows_of
+            if len(chosen) < len(rows_of):
+                told.refused["anonymous"] = told.refused.get("anonymous", 0) + len(rows_of) - len(chosen)
+            if not chosen:
+                continue
+            register = self._register(share, key, reference)
             if register is None:
                 told.refused["too_many"] = told.refused.get("too_many", 0) + len(chosen)
                 continue
             # A register may cover more than its partition's head, when its last writer died between the two.
             fresh = [row for row in chosen if row.offset > register.covers]
             if fresh:
-                self._add(register, fresh, references.get(at[1:3]))
+                self._add(register, fresh, reference)
                 share.changed.add(key)
                 told.rows += len(fresh)
         for row in rows:

@@ -20,10 +20,10 @@ from wayfare.adapters.kafka_registers import RegisterReader, RegisterWriter
 from wayfare.domain.errors import LogUnavailable, StoreUnavailable
 from wayfare.domain.pricing.records import PREDICTIONS
 from wayfare.runtime import metrics
+from wayfare.runtime.lag import ConsumerLag
 from wayfare.runtime.worker import Problems
 
 JUDGE = (PREDICTIONS, 0)
-LAG_SECONDS = 5.0
 
 
 class DriftMonitor:
@@ -44,7 +44,8 @@ class DriftMonitor:
         self._group, self._producer, self._reader, self._writer = group, producer, reader, writer
         self._folder, self._judge, self._telling = folder, judge, telling
         self._settings, self._monotonic = settings, monotonic
-        self._saved_at = self._lag_at = self._judged_at = -1e9
+        self._saved_at = self._judged_at = -1e9
+        self._lag = ConsumerLag()
         self._judges = False
         self._waits = False
         self.problems = Problems(
@@ -71,9 +72,10 @@ class DriftMonitor:
             self._judged_at = now
             self._judge_if_mine()
             self._telling.measure(self._judges)
-        if now - self._lag_at >= LAG_SECONDS:
-            self._lag_at = now
-            self._measure_lag()
+        try:
+            self._lag.measure(now, self._ends, self._covered)
+        except LogUnavailable as error:
+            self.problems.found("log", error)
 
     def _resume(self, owned: frozenset[Any]) -> Mapping[Any, int | None]:
         """Last words for what is gone are written by whoever still can; then where all have come to is read."""
@@ -136,14 +138,12 @@ class DriftMonitor:
         except (LogUnavailable, StoreUnavailable) as error:
             self.problems.found("judgement", error)
 
-    def _measure_lag(self) -> None:
-        try:
-            ends = self._reader.ends(self._folder.shares)
-        except LogUnavailable as error:
-            self.problems.found("log", error)
-            return
-        for at, share in self._folder.shares.items():
-            metrics.CONSUMER_LAG.labels(at[0], str(at[1])).set(max(0, ends[at] - share.covers - 1))
+    def _ends(self, seconds: float) -> dict[tuple[str, int], int]:
+        return self._reader.ends(self._folder.shares)
+
+    def _covered(self, at: tuple[str, int]) -> int | None:
+        share = self._folder.shares.get(at)
+        return None if share is None else share.covers + 1
 
     def close(self) -> None:
         """Write what was folded and leave the group."""

@@ -53,7 +53,7 @@ def build(settings: EventsSettings, health: Health) -> tuple[Flask, Callable[[],
     keys = KeySet(settings.jwks, production=production)
     keys.start()
     tokens = JwtTokens(keys, settings.token_issuer)
-    log = KafkaEventLog(settings.kafka_options(), settings.append_seconds)
+    log = KafkaEventLog(settings.kafka_options(), settings.append_seconds, settings.gather_seconds)
     log.start()
     # The first batch that is packed makes Arrow import what it needs, which would cost the first caller a second.
     arrow_events.pack("driver-pings", "", [], 0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from wayfare.domain.city import Registry
 from wayfare.domain.errors import LogUnavailable
@@ -20,8 +20,7 @@ from wayfare.runtime.metrics import EVENTS_ACCEPTED, LOG_APPEND_SECONDS, LOG_FAI
 from wayfare.runtime.web.problems import Trouble, invalid
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """An event with the city it belongs to, where it stands in the body, and the times in it by field name."""
 
     event: Event

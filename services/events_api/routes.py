@@ -74,15 +74,16 @@ class _Handlers:
 
     def driver_pings(self, call: Call) -> Answer:
         body: Pings = call.body
-        registry = self._recorder.registry()
-        placed = []
-        for index, ping in enumerate(body.pings):
+        for ping in body.pings:
             call.own("driver", ping.driver_id, "pings, as")
-            city = city_at(registry, ping.lat, ping.lon)
+        cities = self._recorder.registry().ids_at([(ping.lat, ping.lon) for ping in body.pings])
+        for city in dict.fromkeys(cities):
             if city:
-                call.in_city(city.id)
-            pointer = f"/pings/{index}"
-            placed.append(Placed(ping.event(), city.id if city else NO_CITY, pointer, (("t", ping.t),)))
+                call.in_city(city)
+        placed = [
+            Placed(ping.event(), city or NO_CITY, f"/pings/{index}", (("t", ping.t),))
+            for index, (ping, city) in enumerate(zip(body.pings, cities, strict=True))
+        ]
         return self._record("driver-pings", placed, call)
 
     def ride_requests(self, call: Call) -> Answer:

@@ -15,3 +15,9 @@ class EventsSettings(WebSettings, KafkaSettings, CitySettings):
     append_seconds: float = Field(
         4.0, gt=0, description="How long the log may take to acknowledge before the answer is 503."
     )
+    gather_seconds: float = Field(
+        0.003,
+        ge=0,
+        le=0.1,
+        description="For how long the events of callers who come at about the same time are gathered into common records.",
+    )

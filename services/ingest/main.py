@@ -7,11 +7,13 @@ import time
 import redis
 
 from services.ingest.settings import IngestSettings
-from services.ingest.steps import TOPICS, Ingest
+from services.ingest.steps import Ingest
 from wayfare.adapters.kafka_client import Producer
+from wayfare.adapters.kafka_generations import Generations
 from wayfare.adapters.kafka_group import GroupConsumer
 from wayfare.adapters.kafka_snapshots import KafkaSnapshots
 from wayfare.adapters.redis_window import RedisWindow
+from wayfare.inventory import LIVE_TOPICS
 from wayfare.runtime import settings, worker
 
 
@@ -26,7 +28,9 @@ def create(told: IngestSettings) -> Ingest:
         health_check_interval=15,
     )
     return Ingest(
-        GroupConsumer(options, told.group, TOPICS, told.poll_records),
+        GroupConsumer(
+            options, told.group, LIVE_TOPICS, told.poll_records, Generations(options, told.ack_timeout_seconds)
+        ),
         producer,
         KafkaSnapshots(options, producer),
         RedisWindow(client),

@@ -8,25 +8,29 @@ that their readers know by key and offset.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from services.ingest import beginning, measuring
 from wayfare.adapters.kafka_client import PANE, Headers, Producer
 from wayfare.adapters.kafka_consumer import send_dead_letter
 from wayfare.adapters.kafka_decode import Decoder, Traced
 from wayfare.adapters.kafka_group import GroupConsumer
 from wayfare.adapters.kafka_snapshots import KafkaSnapshots
 from wayfare.adapters.redis_window import PartitionStatus, RedisWindow
-from wayfare.domain.errors import InvalidInput, LogUnavailable, WindowUnavailable
-from wayfare.domain.streams import pane_bytes, sketch
+from wayfare.domain.errors import LogUnavailable, WindowUnavailable
+from wayfare.domain.streams import pane_bytes
+from wayfare.domain.streams.generation import topic_of
 from wayfare.domain.streams.panes import PaneRegister
-from wayfare.domain.streams.state import CityState, PartitionState, gauges_of, newest_weather
+from wayfare.domain.streams.state import CityState, PartitionState, newest_weather
 from wayfare.runtime import metrics, tracing
 from wayfare.runtime.clock import wall_ms
 from wayfare.runtime.logs import logger
 from wayfare.runtime.worker import Problems
 
-TOPICS = ("driver-pings", "ride-requests", "weather")
+TAKE_OVER_SECONDS = 1.0
+"""How often partitions of a newer generation look whether the older one is sealed, while prices wait for them."""
 
 
 class _Settings(Protocol):
@@ -41,11 +45,12 @@ class _Owned:
 
     state: PartitionState
     decoder: Decoder
+    counts: measuring.Counts
     snapshot_offset: int
     snapshot_at: float
     closed_since_snapshot: bool = False
     newest_log_ms: int = 0
-    counted: dict[str, tuple[int, dict[str, int]]] = dataclasses.field(default_factory=dict)
+    oldest_unseen_ms: int = 0
 
 
 class Ingest:
@@ -67,9 +72,11 @@ class Ingest:
         self._closed: list[PaneRegister] = []
         self._dead: list[tuple[Any, Any]] = []
         self._traced: list[tuple[str, int, Traced]] = []
+        self._errors = measuring.Errors()
+        self._waiting: set[Any] = set()
         self._rebuild: set[tuple[Any, str]] = set()
         self._written: dict[tuple[str, str], int] = {}
-        self._published_at = self._lag_at = -1e9
+        self._published_at = self._measured_at = self._asked_at = -1e9
         self._paused = False
         self._log = logger()
         self.problems = Problems(
@@ -92,13 +99,16 @@ class Ingest:
             # What was on its way when reading was paused is read again.
             self._consumer.rewind()
         now = self._monotonic()
+        if self._waiting and now - self._asked_at >= TAKE_OVER_SECONDS:
+            self._asked_at = now
+            self._consumer.rewind()
         if self._closed or self._dead or self._paused or now - self._published_at >= self._settings.publish_seconds:
             self._published_at = now
             if self.publish():
                 self._snapshot_due(now)
-        if now - self._lag_at >= 5.0:
-            self._lag_at = now
-            self._measure_lag()
+        if now - self._measured_at >= measuring.LAG_SECONDS:
+            self._measured_at = now
+            self._measure()
 
     def _resume(self, owned: frozenset[Any]) -> Mapping[Any, int | None]:
         """Settle what the group has decided: last words for what is gone, state and position for what is owned."""
@@ -106,31 +116,27 @@ class Ingest:
         if gone:
             self._last_words(gone)
         for partition in gone:
-            del self._owned[partition]
+            measuring.forget(self._owned.pop(partition).state)
         self._rebuild = {(partition, city) for partition, city in self._rebuild if partition in owned}
         fresh = [partition for partition in owned if partition not in self._owned]
         found = self._snapshots.load() if fresh else {}
         for partition in fresh:
-            self._owned[partition] = self._restored(partition, found.get((partition.topic, partition.partition)))
+            state = beginning.begun(self._consumer, partition, found)
+            if state is not None:
+                self._owned[partition] = self._begin(partition, state)
+        self._waiting = {partition for partition in owned if partition not in self._owned}
         self._hold_back()
-        self._log.info("partitions taken", partitions=sorted(f"{p.topic}|{p.partition}" for p in owned))
-        covers = {partition: own.state.covers_offset for partition, own in self._owned.items()}
-        return {partition: None if offset < 0 else offset + 1 for partition, offset in covers.items()}
+        if gone or not fresh or len(self._waiting) < len(fresh):
+            taken = sorted(f"{p.topic}|{p.partition}" for p in self._owned)
+            self._log.info("partitions taken", partitions=taken, waiting=len(self._waiting))
+        offsets = {partition: own.state.covers_offset + 1 for partition, own in self._owned.items()}
+        return {partition: offsets.get(partition) or None for partition in owned}
 
-    def _restored(self, partition: Any, snapshot: bytes | None) -> _Owned:
-        state = PartitionState(partition.topic, partition.partition)
-        if snapshot is not None:
-            try:
-                state = PartitionState.restore(snapshot)
-            except InvalidInput as error:
-                # Without a snapshot the log itself is read, from its oldest record on.
-                self._log.error("a snapshot cannot be used", topic=partition.topic, reason=str(error))
+    def _begin(self, partition: Any, state: PartitionState) -> _Owned:
+        partitions = self._consumer.partitions(partition.topic)
+        decoder = Decoder(partition.topic, partition.partition, partitions, state.successor)
         self._rebuild |= {(partition, city) for city in state.cities}
-        decoder = Decoder(partition.topic, partition.partition, self._consumer.partitions(partition.topic))
-        own = _Owned(state, decoder, state.covers_offset, self._monotonic())
-        for city, of_city in state.cities.items():
-            own.counted[city] = (of_city.applied, dict(of_city.rejected))
-        return own
+        return _Owned(state, decoder, measuring.Counts.since(state), state.covers_offset, self._monotonic())
 
     def _take(self, partition: Any, records: list[Any]) -> None:
         own = self._owned[partition]
@@ -138,30 +144,29 @@ class Ingest:
         if not records:
             return
         decoded = own.decoder.decode(records)
-        closed = own.state.take(decoded.segments, decoded.last_offset)
+        closed = own.state.take(decoded.segments, decoded.last_offset, decoded.sealed)
         own.closed_since_snapshot |= bool(closed)
+        if decoded.sealed is not None:
+            # Its successor waits for it.
+            own.snapshot_at = -math.inf
+            measuring.stands_still(own.state)
         own.newest_log_ms = records[-1].timestamp
+        own.oldest_unseen_ms = own.oldest_unseen_ms or records[0].timestamp
         self._closed += closed
         self._dead += [(partition, dead) for dead in decoded.dead]
         self._traced += [(partition.topic, partition.partition, traced) for traced in decoded.traced]
-        self._count(partition.topic, own)
-
-    def _count(self, topic: str, own: _Owned) -> None:
-        for city, state in own.state.cities.items():
-            applied, rejected = own.counted.get(city, (0, {}))
-            metrics.EVENTS_APPLIED.labels(topic).inc(state.applied - applied)
-            for reason, count in state.rejected.items():
-                metrics.EVENTS_REJECTED.labels(topic, reason).inc(count - rejected.get(reason, 0))
-            own.counted[city] = (state.applied, dict(state.rejected))
+        own.counts.count(own.state)
 
     def publish(self) -> bool:
         """Write what has changed; False, with everything kept for the next time, when Redis or Kafka is out of reach.
 
         Until both have acknowledged nothing more is read, so what is kept is bounded by one read of the log.
         """
+        metrics.INGEST_HELD.set(len(self._closed) + len(self._dead))
         try:
             self._to_redis()
             self.problems["window"] = None
+            self._seen()
             if self._closed or self._dead:
                 self._to_kafka()
                 self.problems["log_writes"] = None
@@ -177,7 +182,16 @@ class Ingest:
             return False
         self._set_paused(False)
         self._end_traces()
+        metrics.INGEST_HELD.set(0)
         return True
+
+    def _seen(self) -> None:
+        """Front ends can see now what was read; a record's way was as long as that of the oldest read with it."""
+        for partition, own in self._owned.items():
+            if own.oldest_unseen_ms:
+                waited = max(0.0, (wall_ms() - own.oldest_unseen_ms) / 1000)
+                metrics.EVENT_TO_WINDOW_SECONDS.labels(topic_of(partition.topic)).observe(waited)
+                own.oldest_unseen_ms = 0
 
     def _end_traces(self) -> None:
         """An event's trace ends where front ends can see it: from the log's own time to its pane in Redis."""
@@ -200,16 +214,17 @@ class Ingest:
             self._hold_back()
 
     def _hold_back(self) -> None:
-        self._consumer.hold_back(self._consumer.owned if self._paused else ())
+        self._consumer.hold_back(self._consumer.owned if self._paused else self._waiting)
 
     def _to_redis(self) -> None:
         closed: dict[tuple[str, str, int], list[tuple[str, bytes]]] = {}
         for register in self._closed:
-            if register.gauge in gauges_of(register.topic):
-                at = (register.city, register.topic, register.partition)
-                closed.setdefault(at, []).append((register.key, pane_bytes.encode(pane_bytes.exact(register))))
+            at = (register.city, register.topic, register.partition)
+            closed.setdefault(at, []).append((register.key, pane_bytes.encode(pane_bytes.exact(register))))
         by_city: dict[str, list[tuple[Any, _Owned, CityState]]] = {}
-        for partition, own in self._owned.items():
+        # What was taken over has an offset of its own from its first record on.
+        begun = [(partition, own) for partition, own in self._owned.items() if own.state.covers_offset >= 0]
+        for partition, own in begun:
             for city, state in own.state.cities.items():
                 if state.changed or (partition, city) in self._rebuild:
                     by_city.setdefault(city, []).append((partition, own, state))
@@ -218,9 +233,7 @@ class Ingest:
                 # Redis has lost what was written before: write the whole window of every partition of the city.
                 metrics.WINDOW_REBUILDS.inc()
                 self._log.warning("the live window was lost and is written again", city=city)
-                everything = [
-                    (p, own, own.state.cities[city]) for p, own in self._owned.items() if city in own.state.cities
-                ]
+                everything = [(p, own, own.state.cities[city]) for p, own in begun if city in own.state.cities]
                 self._rebuild |= {(partition, city) for partition, _own, _state in everything}
                 self._city_to_redis(city, everything, closed)
 
@@ -243,12 +256,13 @@ class Ingest:
             statuses.append(
                 PartitionStatus(state.topic, state.partition, covers, state.log_time_ms, state.applied, state.rejected)
             )
-        if registers:
-            metrics.PANES_WRITTEN.labels("redis").inc(self._window.put_bytes(city, registers))
-        before = self._window.put_status(city, statuses)
-        for _partition, _own, state in changed:
-            if observations := newest_weather(state):
-                self._window.put_weather(city, observations)
+        with metrics.WINDOW_WRITE_SECONDS.time():
+            if registers:
+                metrics.PANES_WRITTEN.labels("redis").inc(self._window.put_bytes(city, registers))
+            before = self._window.put_status(city, statuses)
+            for _partition, _own, state in changed:
+                if observations := newest_weather(state):
+                    self._window.put_weather(city, observations)
         kept = True
         for (partition, _own, state), status, held in zip(changed, statuses, before, strict=True):
             wrote = self._written.get((city, status.field))
@@ -272,14 +286,14 @@ class Ingest:
         if futures:
             self._producer.wait(futures)
         metrics.PANES_WRITTEN.labels("kafka").inc(len(self._closed))
-        for register in self._closed:
-            if register.sketch is not None:
-                metrics.SKETCH_ERROR.labels(register.gauge, "promised").set(sketch.promised_error(register.sketch))
-                observed = sketch.observed_error(register.sketch, register.cells, register.counts)
-                metrics.SKETCH_ERROR.labels(register.gauge, "observed").set(observed)
+        self._errors.closed(self._closed, self._state_of)
         for partition, dead in self._dead:
-            metrics.DEAD_LETTERS.labels(partition.topic, dead.reason).inc()
+            metrics.DEAD_LETTERS.labels(topic_of(partition.topic), dead.reason).inc()
         self._closed, self._dead = [], []
+
+    def _state_of(self, register: PaneRegister) -> CityState | None:
+        own = self._owned.get((register.topic, register.partition))
+        return None if own is None else own.state.cities.get(register.city)
 
     def _snapshot_due(self, now: float) -> None:
         for partition, own in self._owned.items():
@@ -293,7 +307,8 @@ class Ingest:
     def _snapshot(self, partition: Any, own: _Owned) -> bool:
         covers = own.state.covers_offset
         try:
-            self._snapshots.save(partition.topic, partition.partition, covers, own.state.snapshot())
+            with metrics.SNAPSHOT_SECONDS.time():
+                self._snapshots.save(partition.topic, partition.partition, covers, own.state.snapshot())
         except LogUnavailable as error:
             self.problems.found("log_writes", error)
             return False
@@ -313,22 +328,15 @@ class Ingest:
                 if own.state.covers_offset > own.snapshot_offset and not self._snapshot(partition, own):
                     return
 
-    def _measure_lag(self) -> None:
+    def _measure(self) -> None:
+        states = {partition: own.state for partition, own in self._owned.items()}
+        measuring.window(states.values())
+        newest = {partition: own.newest_log_ms for partition, own in self._owned.items()}
         try:
-            ends = self._consumer.end_offsets(2.0)
+            measuring.lag(self._consumer.end_offsets, states, newest)
             self.problems["brokers"] = None
         except LogUnavailable as error:
             self.problems.found("brokers", error)
-            return
-        for partition, end in ends.items():
-            if partition in self._owned:
-                own = self._owned[partition]
-                lag = max(0, end - 1 - own.state.covers_offset)
-                labels = partition.topic, str(partition.partition)
-                metrics.INGEST_LAG.labels(*labels).set(lag)
-                # Before the first record only how many wait is known.
-                waited = max(0.0, (wall_ms() - own.newest_log_ms) / 1000) if lag and own.newest_log_ms else 0.0
-                metrics.INGEST_DELAY.labels(*labels).set(waited)
 
     def close(self) -> None:
         """Write everything, remember how far, and leave the group."""

@@ -18,10 +18,10 @@ from wayfare.adapters.parquet_rows import Row, rows
 from wayfare.domain.city import Registry
 from wayfare.domain.errors import InvalidInput, LogUnavailable, StoreUnavailable
 from wayfare.runtime import metrics
+from wayfare.runtime.lag import ConsumerLag
 from wayfare.runtime.logs import logger
 from wayfare.runtime.worker import Problems
 
-LAG_SECONDS = 10.0
 TOPICS = ("trips", "panes", "predictions", "bookings")
 
 
@@ -55,7 +55,7 @@ class Lander:
         self._monotonic = monotonic
         self._owned: dict[Any, _Owned] = {}
         self._blocked = False
-        self._lag_at = 0.0
+        self._lag = ConsumerLag()
         self._log = logger()
         self.problems = Problems(log="not connected yet", lake=None, assignment=consumer.problem)
 
@@ -75,21 +75,16 @@ class Lander:
             # What was on its way when reading stopped is read again.
             self._consumer.rewind()
         self._set_blocked(not self.land(everything=False))
-        if self._monotonic() - self._lag_at >= LAG_SECONDS:
-            self._lag_at = self._monotonic()
-            self._measure_lag()
-
-    def _measure_lag(self) -> None:
         try:
-            ends = self._consumer.end_offsets(2.0)
+            self._lag.measure(self._monotonic(), self._consumer.end_offsets, self._landed)
         except LogUnavailable as error:
             self.problems.found("log", error)
-            return
-        for partition, end in ends.items():
-            if partition in self._owned:
-                own = self._owned[partition]
-                landed = own.first_offset if own.first_offset >= 0 else own.landing.next_offset or 0
-                metrics.CONSUMER_LAG.labels(partition.topic, str(partition.partition)).set(max(0, end - landed))
+
+    def _landed(self, partition: Any) -> int | None:
+        own = self._owned.get(partition)
+        if own is None:
+            return None
+        return own.first_offset if own.first_offset >= 0 else own.landing.next_offset or 0
 
     def _set_blocked(self, blocked: bool) -> None:
         if blocked != self._blocked:

@@ -63,7 +63,8 @@ class Copies:
                 copy.window, self._shapes[city.id] = _window(city), (city.boundary, city.sources)
             now = city.clock.at(self.wall_ms())
             try:
-                copy.window.update(self.windows.read(city.id, now // PANE_MS))
+                whole = copy.window.whole_panes()
+                copy.window.update(self.windows.read(city.id, now // PANE_MS, whole))
                 parts = self.live.read(city.id)
                 copy.weather = parts.weather
                 copy.caps = merged(copy.caps, parts.caps)

@@ -16,9 +16,8 @@ PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "se
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_named_in_the_docs_exists(page):
     known = set(group.list_commands(None))
-    named = set(re.findall(r"(?:`|\.venv/bin/)wayfare ([a-z]+)", page.read_text()))
-    # What later work brings is named in decision records only.
-    assert named <= known | ({"dead", "window"} if "decisions" in page.parts else set())
+    named = set(re.findall(r"(?:`|\.venv/bin/)wayfare ([a-z-]+)", page.read_text()))
+    assert named <= known
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import orjson
@@ -12,7 +13,7 @@ import pytest
 from wayfare.adapters import arrow_events, json_events
 from wayfare.adapters.kafka_client import ARROW, header
 from wayfare.adapters.kafka_consumer import newest_received_at, read_partitions
-from wayfare.adapters.kafka_events import KIND_HEADER, KafkaEventLog
+from wayfare.adapters.kafka_events import KIND_HEADER, SENDER_HEADER, KafkaEventLog
 from wayfare.adapters.kafka_records import KafkaRecordLog
 from wayfare.adapters.memory_log import MemoryEventLog, MemoryRecordLog
 from wayfare.domain.city import Place
@@ -123,6 +124,42 @@ def test_a_tick_reaches_every_partition_after_what_came_before(made):
     made.log.tick("driver-pings", {city: T_MS + 1000, "other": 5})
     rows = made.rows("driver-pings", city)
     assert [part[-1] for _partition, part in sorted(rows.items())] == [Tick({city: T_MS + 1000, "other": 5})] * 4
+
+
+def test_callers_at_the_same_time_share_records_that_say_who_sent_each_row(servers):
+    options, city = {"bootstrap_servers": [servers.kafka_bootstrap]}, _city()
+    log = KafkaEventLog(options, gather_seconds=0.2)
+    sent = [(f"{city}-{i}", DriverPing(f"{city}-{i}", T_MS, 37.7, -122.4, "available")) for i in range(64)]
+    with ThreadPoolExecutor(64) as pool:
+        list(pool.map(lambda one: log.append("driver-pings", city, [one[1]], T_MS, one[0]), sent))
+    log.close()
+    packed, senders = 0, {}
+    for record in read_partitions(options, "driver-pings"):
+        if header(record.headers, "content-type") == ARROW:
+            batch = arrow_events.unpack("driver-pings", record.value)
+            told = arrow_events.senders_of(record.value) or [header(record.headers, SENDER_HEADER)] * batch.num_rows
+            rows = [
+                (row[0].driver_id, who)
+                for row, who in zip(arrow_events.events_of("driver-pings", batch), told, strict=True)
+            ]
+            mine = [row for row in rows if row[0].startswith(city)]
+            packed += len(mine)
+            assert not mine or SENDER_HEADER not in dict(record.headers)
+        elif not header(record.headers, KIND_HEADER):
+            mine = [
+                (
+                    json_events.recorded("driver-pings", record.value).event.driver_id,
+                    header(record.headers, SENDER_HEADER),
+                )
+            ]
+        else:
+            mine = []
+        for driver, who in mine:
+            if driver.startswith(city):
+                assert driver not in senders
+                senders[driver] = who
+    assert senders == {name: name for name, _ping in sent}
+    assert packed >= 8
 
 
 def test_a_log_that_cannot_be_reached_says_so_in_time():

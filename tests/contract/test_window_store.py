@@ -14,8 +14,8 @@ from wayfare.adapters.memory_window import MemoryWindow
 from wayfare.adapters.redis_window import PartitionStatus, RedisWindow, ingest_status, weather_observations
 from wayfare.domain.errors import WindowUnavailable
 from wayfare.domain.features.inputs import Weather
-from wayfare.domain.streams import sketch
-from wayfare.domain.streams.panes import WINDOW_PANES, PaneRegister
+from wayfare.domain.streams import distinct, sketch
+from wayfare.domain.streams.panes import SEEN, SEEN_PANES, WINDOW_PANES, PaneRegister
 
 PANE = 29_000_000
 
@@ -70,6 +70,12 @@ def test_the_window_is_the_newest_panes_and_the_next_of_this_city_alone(store, c
     assert {r.city for r in found} == {city}
 
 
+def test_panes_that_a_reader_has_whole_are_left_out(store, city):
+    store.put([register(city, pane) for pane in range(PANE - 3, PANE + 1)])
+    assert {r.pane for r in store.read(city, PANE, {PANE - 3, PANE - 1})} == {PANE - 2, PANE}
+    assert store.read(city, PANE, range(PANE - 99, PANE + 9)) == []
+
+
 def test_the_sketch_is_kept_only_where_it_serves_alone(store, city):
     table = sketch.empty()
     sketch.add(table, np.array([7]), np.array([4]))
@@ -80,6 +86,21 @@ def test_the_sketch_is_kept_only_where_it_serves_alone(store, city):
     by_pane = {r.pane: r for r in store.read(city, PANE)}
     assert by_pane[PANE].sketch is None
     assert sketch.query(by_pane[PANE - 1].sketch, [7]).tolist() == [4]
+
+
+def test_cabs_seen_are_kept_whole_by_interval_and_front_ends_do_not_read_them(store, city):
+    interval = PANE // SEEN_PANES
+    last = (interval + 1) * SEEN_PANES - 1
+    parts = {"gauge": SEEN, "sketch": sketch.empty(), "distinct": distinct.empty()}
+    mine = [dataclasses.replace(register(city, last, 5, partition=p), **parts) for p in (0, 1)]
+    other = dataclasses.replace(register(city, last + SEEN_PANES), **parts)
+    assert store.put([*mine, other, register(city)]) == 4
+    assert store.put([dataclasses.replace(mine[0], covers_offset=4)]) == 0
+    found = sorted(store.read_seen(city, interval), key=lambda r: r.partition)
+    assert [(r.key, r.covers_offset) for r in found] == [(r.key, 5) for r in mine]
+    assert all(np.array_equal(r.sketch, sketch.empty()) and r.distinct is not None for r in found)
+    assert {r.gauge for r in store.read(city, last)} == {"cabs_available"}
+    assert store.read_seen(city, interval - 1) == []
 
 
 def test_an_empty_store_holds_nothing(store, city):

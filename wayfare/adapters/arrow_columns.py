@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -29,8 +29,13 @@ class Read(NamedTuple):
     error: str
 
 
-def read(topic: str, batch: pa.RecordBatch, offset: int, known: Container[str] = frozenset()) -> Read:
-    """The rows of a packed record as columns. known: ids that need no check of their form."""
+def read(
+    topic: str,
+    batch: pa.RecordBatch,
+    offset: int | npt.NDArray[np.int64],
+    known: set[str] | frozenset[str] = frozenset(),
+) -> Read:
+    """The rows of packed records as columns. offset: of the record, or of each row. known: ids of good form."""
     count = batch.num_rows
     if count == 0:
         return Read([], 0, "")
@@ -49,13 +54,14 @@ def read(topic: str, batch: pa.RecordBatch, offset: int, known: Container[str] =
         limit = 90.0 if name.endswith("lat") else 180.0 if name.endswith("lon") else np.inf
         sound &= ~(np.abs(values) > limit)
     if topic == "weather":
-        return _weather(batch, sound, offset)
+        return _weather(batch, sound, np.full(count, offset, np.int64))
     status = pc.fill_null(pc.index_in(batch.column("status"), _STATUSES[topic]), -1).to_numpy().astype(np.int8)
     sound &= status >= 0
     ids = batch.column(_IDS[topic]).to_pylist()
-    wrong = {identity for identity in set(ids) if identity not in known and not (identity and is_id(identity))}
-    if wrong:
-        sound &= np.array([identity not in wrong for identity in ids])
+    if not known.issuperset(ids):
+        wrong = {identity for identity in set(ids) - known if not (identity and is_id(identity))}
+        if wrong:
+            sound &= np.array([identity not in wrong for identity in ids])
     offsets = np.full(count, offset, np.int64)
     columns: PingColumns | RequestColumns
     if topic == "driver-pings":
@@ -74,24 +80,37 @@ def read(topic: str, batch: pa.RecordBatch, offset: int, known: Container[str] =
     return Read(_by_city(batch, columns, sound), bad, error + (f", got {bad} others" if bad else ""))
 
 
-def _weather(batch: pa.RecordBatch, sound: npt.NDArray[np.bool_], offset: int) -> Read:
-    kept = batch.take(pa.array(np.flatnonzero(sound)))
-    rows: dict[str, list[Recorded]] = {}
-    for event, city, received_ms in arrow_events.events_of("weather", kept):
-        rows.setdefault(city, []).append(Recorded(event, city, received_ms))
+def block(records: Sequence[tuple[int, pa.RecordBatch]]) -> tuple[pa.RecordBatch, npt.NDArray[np.int64]]:
+    """The rows of several packed records, given by their offsets, as one batch, and the offset of each row."""
+    names = records[0][1].schema.names
+    columns = [pa.concat_arrays([batch.column(at) for _offset, batch in records]) for at in range(len(names))]
+    offsets = np.repeat([offset for offset, _batch in records], [batch.num_rows for _offset, batch in records])
+    return pa.record_batch(columns, names), offsets
+
+
+def _weather(batch: pa.RecordBatch, sound: npt.NDArray[np.bool_], offsets: npt.NDArray[np.int64]) -> Read:
+    at = np.flatnonzero(sound)
+    kept = batch.take(pa.array(at))
+    rows: dict[str, list[tuple[int, Recorded]]] = {}
+    for offset, (event, city, received_ms) in zip(
+        offsets[at].tolist(), arrow_events.events_of("weather", kept), strict=True
+    ):
+        rows.setdefault(city, []).append((offset, Recorded(event, city, received_ms)))
     parts: list[tuple[str, Columns]] = []
     for city, of_city in rows.items():
-        received = np.array([row.received_at_ms for row in of_city], np.int64)
-        parts.append((city, WeatherColumns(np.full(len(of_city), offset, np.int64), received, of_city)))
+        received = np.array([row.received_at_ms for _offset, row in of_city], np.int64)
+        own = np.array([offset for offset, _row in of_city], np.int64)
+        parts.append((city, WeatherColumns(own, received, [row for _offset, row in of_city])))
     bad = int(batch.num_rows - sound.sum())
     return Read(parts, bad, f"a packed observation has finite values within bounds, got {bad} others" if bad else "")
 
 
 def _by_city(batch: pa.RecordBatch, columns: Any, sound: npt.NDArray[np.bool_]) -> list[tuple[str, Columns]]:
+    first = batch.column("city")[0]
+    if sound.all() and first.is_valid and pc.all(pc.equal(batch.column("city"), first)).as_py():
+        return [(first.as_py(), columns)]
     cities = pc.dictionary_encode(batch.column("city"))
     names = cities.dictionary.to_pylist()
-    if len(names) == 1 and sound.all():
-        return [(names[0], columns)]
     codes = pc.fill_null(cities.indices, -1).to_numpy()
     parts = []
     for code, city in enumerate(names):
@@ -118,8 +137,8 @@ def take(columns: C, rows: npt.NDArray[np.int64]) -> C:
 
 
 def _ints(batch: pa.RecordBatch, name: str) -> npt.NDArray[np.int64]:
-    column = batch.column(name).cast(pa.int64())
-    return np.asarray(pc.fill_null(column, 0).to_numpy(), np.int64)
+    column = batch.column(name).view(pa.int64())
+    return np.asarray((pc.fill_null(column, 0) if column.null_count else column).to_numpy(), np.int64)
 
 
 def _floats(batch: pa.RecordBatch, name: str) -> npt.NDArray[np.float64]:

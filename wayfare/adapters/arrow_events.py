@@ -10,15 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
-from wayfare.adapters.arrow_bounds import refuse_compressed
+from wayfare.adapters.arrow_bounds import refuse_compressed, unpacked_bytes
 from wayfare.domain.city import Place
 from wayfare.domain.errors import InvalidInput
-from wayfare.domain.streams.events import SCHEMA, DriverPing, Event, RideRequest, Trip, WeatherObservation
+from wayfare.domain.streams.events import SCHEMA, DriverPing, Event, Recorded, RideRequest, Trip, WeatherObservation
+from wayfare.domain.streams.partition import partitions_of
 
 MAX_ROWS = 100_000
 """Most rows of one packed record."""
+
+MAX_UNPACKED_BYTES = 64 * 1024 * 1024
+"""Most bytes of its columns as `SCHEMAS` has them: sixteen times the largest record, for texts told once in a dictionary."""
 
 _TIME = pa.timestamp("ms", "UTC")
 
@@ -89,19 +94,38 @@ SCHEMAS: dict[str, pa.Schema] = {
 """Columns and types of a packed record, by topic. The schema number is in the metadata of the Arrow schema."""
 
 
+SENDER = "sender"
+"""A column beside those of the topic, where rows of several senders are in one record: subject of the token of each."""
+
+
 def pack(topic: str, city: str, events: Sequence[Event], received_at_ms: int) -> bytes:
     """The packed record of some events of one topic, city and partition."""
+    return pack_rows(topic, [Recorded(event, city, received_at_ms) for event in events])
+
+
+def pack_rows(topic: str, rows: Sequence[Recorded], senders: Sequence[str] | None = None) -> bytes:
+    """The packed record of some rows of one topic and partition; senders: who sent each, where they are several."""
     schema = SCHEMAS[topic]
-    count = len(events)
-    columns: dict[str, list[Any]] = {"city": [city] * count, "received_at": [received_at_ms] * count}
+    events = [row.event for row in rows]
+    columns: dict[str, list[Any]] = {
+        "city": [row.city for row in rows],
+        "received_at": [row.received_at_ms for row in rows],
+    }
     for field in schema:
         if field.name not in columns:
             read = _READ.get(field.name)
             name = f"{field.name}_ms" if field.type == _TIME else field.name
             columns[field.name] = [read(event) if read else getattr(event, name) for event in events]
-    arrays = [pa.array(columns[field.name], pa.int64() if field.type == _TIME else field.type) for field in schema]
-    batch = pa.record_batch([array.cast(field.type) for array, field in zip(arrays, schema, strict=True)], schema)
-    return write(batch)
+    arrays = [
+        pa.array(columns[field.name], pa.int64()).view(_TIME)
+        if field.type == _TIME
+        else pa.array(columns[field.name], field.type)
+        for field in schema
+    ]
+    if senders is not None:
+        schema = schema.append(pa.field(SENDER, pa.string(), False))
+        arrays.append(pa.array(senders, pa.string()))
+    return write(pa.record_batch(arrays, schema))
 
 
 def write(batch: pa.RecordBatch) -> bytes:
@@ -127,16 +151,24 @@ def unpack(topic: str, value: bytes) -> pa.RecordBatch:
             missing = [field.name for field in wanted if field.name not in stream.schema.names]
             if missing:
                 raise InvalidInput(f"a packed record of {topic} has the columns {wanted.names}, got none of {missing}")
-            rows = 0
+            rows = size = 0
             batches = []
             for batch in stream:
                 rows += batch.num_rows
                 if rows > MAX_ROWS:
                     raise InvalidInput(f"a packed record has at most {MAX_ROWS} rows, got {rows}")
                 batch.validate(full=True)
-                batches.append(batch.select(wanted.names))
+                kept = batch.select(wanted.names)
+                size += unpacked_bytes(kept)
+                if size > MAX_UNPACKED_BYTES:
+                    raise InvalidInput(
+                        f"a packed record unpacks to at most {MAX_UNPACKED_BYTES} bytes, got {len(value)} that could be {size}"
+                    )
+                batches.append(kept)
         if not batches:
             return pa.RecordBatch.from_pylist([], wanted)
+        if len(batches) == 1 and batches[0].schema.types == wanted.types:
+            return batches[0]
         table = pa.Table.from_batches(batches)
         nullable = pa.schema([field.with_nullable(True) for field in wanted], metadata=wanted.metadata)
         if table.schema.types != nullable.types:
@@ -144,6 +176,24 @@ def unpack(topic: str, value: bytes) -> pa.RecordBatch:
         return table.combine_chunks().to_batches()[0] if rows else pa.RecordBatch.from_pylist([], wanted)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InvalidInput(f"a packed record is an Arrow IPC stream: {error}, got {len(value)} bytes") from error
+
+
+def senders_of(value: bytes) -> list[str] | None:
+    """Who sent each row of a record that `unpack` takes, where rows of several senders are in it."""
+    with pa.ipc.open_stream(value) as stream:
+        table = stream.read_all()
+    return table[SENDER].to_pylist() if SENDER in table.schema.names else None
+
+
+def apart(topic: str, value: bytes, partitions: int) -> dict[int, bytes]:
+    """A packed record as one for each partition that owns some of its rows, every column kept; InvalidInput as `unpack`."""
+    owners = partitions_of([event.identity for event, _city, _ms in events_of(topic, unpack(topic, value))], partitions)
+    with pa.ipc.open_stream(value) as stream:
+        table = stream.read_all().combine_chunks()
+    return {
+        owner: write(table.take(np.flatnonzero(owners == owner)).to_batches()[0])
+        for owner in np.unique(owners).tolist()
+    }
 
 
 def _part(of: str, part: str) -> Callable[[Any], float | None]:

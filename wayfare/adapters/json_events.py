@@ -23,6 +23,7 @@ from wayfare.domain.streams.events import (
     Event,
     Recorded,
     RideRequest,
+    Seal,
     Tick,
     Trip,
     WeatherObservation,
@@ -93,6 +94,21 @@ def tick(value: bytes) -> Tick:
     if not isinstance(clocks, dict):
         raise InvalidInput(f"a tick holds each city's clock, got {clocks!r}")
     return Tick({_text(city, "city"): _time(text, "tick") for city, text in clocks.items()})
+
+
+def seal_bytes(seal: Seal) -> bytes:
+    """The JSON record that ends a partition."""
+    clocks = {city: format_rfc3339(ms) for city, ms in seal.received_at_ms.items()}
+    return orjson.dumps({"schema": SCHEMA, "seal": {"successor": seal.successor, "at": clocks}})
+
+
+def seal(value: bytes) -> Seal:
+    """The seal that a record holds."""
+    raw = loads(value).get("seal")
+    if not isinstance(raw, dict) or not isinstance(raw.get("at"), dict):
+        raise InvalidInput(f"a seal holds its successor and each city's clock, got {raw!r}")
+    clocks = {_text(city, "city"): _time(text, "seal") for city, text in raw["at"].items()}
+    return Seal(_text(raw.get("successor"), "successor"), clocks)
 
 
 def recorded(topic: str, value: bytes) -> Recorded:

@@ -24,7 +24,10 @@ _LEVELS = 7
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What a record of `predictions` tells of the model's world. at_least: None where the model did not speak."""
+    """What a record of `predictions` tells of the model's world. at_least: None where the model did not speak.
+
+    named: whether the quote was a rider's, and not a price asked by nobody.
+    """
 
     offset: int
     city: str
@@ -36,6 +39,7 @@ class Served:
     at_least: Sequence[float] | None
     multiplier: float
     stale: bool
+    named: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ def served_of(offset: int, value: bytes | None) -> Served:
             at_least=at_least,
             multiplier=float(raw["multiplier"]),
             stale=bool(raw["degraded"]),
+            named=raw.get("rider") is not None,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidInput(f"not a prediction: {type(error).__name__} {error}, got {(value or b'')[:120]!r}") from error
@@ -118,6 +123,11 @@ def matrix(rows: Sequence[Served], reference: Reference) -> npt.NDArray[np.float
         for at in range(len(features), len(columns)):
             found[spoken, at] = told[columns.names[at]]
     return found
+
+
+def comparable(rows: Sequence[Served], reference: Reference) -> list[Served]:
+    """The rows that a reference can be compared with: where training knew riders' trips alone, riders' quotes alone."""
+    return [row for row in rows if row.named or not reference.named]
 
 
 def outcomes_matrix(rows: Sequence[Ended], columns: Columns) -> npt.NDArray[np.float64]:

@@ -31,7 +31,7 @@ def topic_configuration(topic: Topic, replication_factor: int = 1) -> dict[str, 
     if replication_factor >= 3:
         configuration["min.insync.replicas"] = "2"
     if topic.compacted:
-        configuration |= {"min.cleanable.dirty.ratio": "0.1", "segment.ms": "3600000"}
+        configuration |= {"min.cleanable.dirty.ratio": "0.1", "segment.ms": str(topic.segment_ms)}
     return configuration
 
 

@@ -10,7 +10,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import kafka
@@ -27,6 +27,9 @@ PANE = "application/vnd.wayfare.pane"
 """A pane register (`wayfare.domain.streams.pane_bytes`); its name is the record's key."""
 MAX_RECORD_BYTES = 4_000_000
 """Largest record that our producers send; the brokers' message.max.bytes is a little more."""
+_ASKED_AT_MOST, _BETWEEN_SECONDS = 5, 0.2
+_DROPPED_SECONDS = 5.0
+"""Longest wait for a sender to drop what it holds, which takes it no network."""
 
 
 class Producer:
@@ -108,11 +111,20 @@ class Producer:
             self._problem = f"topic {topic} cannot be found: {error}"
             raise LogUnavailable(f"{self._problem}, got {type(error).__name__}") from error
 
-    def send(self, topic: str, value: bytes, key: bytes | None, headers: Headers, partition: int | None = None) -> Any:
-        """Hand one record to the background sender; the future ends within the timeout."""
+    def send(
+        self,
+        topic: str,
+        value: bytes,
+        key: bytes | None,
+        headers: Headers,
+        partition: int | None = None,
+        trace: Headers | None = None,
+    ) -> Any:
+        """Hand one record to the background sender; the future ends within the timeout. trace: default the caller's."""
         try:
             ready = self._ready(time.monotonic() + self._timeout)
-            return ready.send(topic, value=value, key=key, headers=[*headers, *trace_headers()], partition=partition)
+            traced = [*headers, *(trace_headers() if trace is None else trace)]
+            return ready.send(topic, value=value, key=key, headers=traced, partition=partition)
         except (kafka.errors.KafkaError, ValueError, AssertionError) as error:
             raise LogUnavailable(
                 f"the log did not take a record for {topic}: {error}, got {len(value)} bytes"
@@ -154,8 +166,18 @@ class Producer:
 
 
 def _close(producer: Any, timeout_seconds: float) -> None:
-    with contextlib.suppress(kafka.errors.KafkaError):
+    """Leave; what cannot be sent in that time is told to its callers as failed.
+
+    kafka-python's close() goes no further when its flush runs out of time: its thread and sockets would stay for as long
+    as the process, and it would raise once more when it is collected. So its sender is told to drop what it holds.
+    """
+    try:
         producer.close(timeout=timeout_seconds)
+    except kafka.errors.KafkaError:
+        producer._sender.force_close()
+        producer._sender.join(_DROPPED_SECONDS)
+        with contextlib.suppress(kafka.errors.KafkaError):
+            producer.close(timeout=_DROPPED_SECONDS)
 
 
 def check_reachable(options: Mapping[str, object], seconds: float = 2.0) -> None:
@@ -187,4 +209,19 @@ def trace_headers() -> Headers:
 
 def header(headers: Headers | None, name: str) -> str:
     """The value of a record's header, or an empty string."""
-    return next((value.decode("utf-8", "replace") for key, value in headers or () if key == name), "")
+    return next((value.decode("utf-8", "replace") for key, value in headers or () if key == name and value), "")
+
+
+def offsets_of(ask: Callable[..., Mapping[Any, int]], partitions: Collection[Any], **options: Any) -> dict[Any, int]:
+    """What a consumer's `beginning_offsets` or `end_offsets` tells of every partition; KafkaError when it does not.
+
+    kafka-python ends by a KeyError when a broker told only of some, as it does while leaders move: it is asked again.
+    """
+    missing: object = None
+    for _ in range(_ASKED_AT_MOST):
+        try:
+            return dict(ask(list(partitions), **options))
+        except KeyError as error:
+            missing = error
+        time.sleep(_BETWEEN_SECONDS)
+    raise kafka.errors.KafkaTimeoutError(f"the brokers do not tell an offset of every partition, got none of {missing}")

@@ -12,21 +12,40 @@ import kafka
 import kafka.errors
 from kafka.structs import TopicPartition
 
-from wayfare.adapters import arrow_events, json_events
-from wayfare.adapters.kafka_client import ARROW, MAX_RECORD_BYTES, Headers, Producer, check_reachable, header
-from wayfare.adapters.kafka_events import KIND_HEADER, TICK
+from wayfare.adapters import arrow_events, json_events, kafka_unpacking
+from wayfare.adapters.kafka_client import (
+    ARROW,
+    MAX_RECORD_BYTES,
+    Headers,
+    Producer,
+    check_reachable,
+    header,
+    offsets_of,
+)
+from wayfare.adapters.kafka_events import KIND_HEADER, SEAL, TICK
 from wayfare.domain.errors import InvalidInput, LogUnavailable
+from wayfare.domain.streams.generation import topic_of
 
 REASON_HEADER, ERROR_HEADER = "wayfare-reason", "wayfare-error"
 OFFSET_HEADER, PARTITION_HEADER = "wayfare-offset", "wayfare-partition"
 CUT_HEADER = "wayfare-cut-from-bytes"
+TOPIC_HEADER = "wayfare-topic"
+"""The generation of the topic that a dead letter comes from."""
 _QUIET_SECONDS = 10.0
+_MOST_VALUE, _MOST_BESIDE = MAX_RECORD_BYTES - 65_536, 16_384
+"""Most bytes of a dead letter's value, and of its key and of its headers each: with the reason all of it can be sent."""
 
 
-def read_partitions(options: Mapping[str, object], topic: str, from_end: int | None = None) -> Iterator[Any]:
-    """Records of a topic from its start, or the newest `from_end` of each partition, up to its end as of now."""
+def read_partitions(
+    options: Mapping[str, object], topic: str, from_end: int | None = None, first: Mapping[int, int] | None = None
+) -> Iterator[Any]:
+    """Records of a topic from its start, or the newest `from_end` of each partition, up to its end as of now.
+
+    first: the first offset that is wanted of some partitions.
+    """
     try:
         check_reachable(options)
+        kafka_unpacking.bound()
         consumer = kafka.KafkaConsumer(
             **options,
             enable_auto_commit=False,
@@ -42,19 +61,23 @@ def read_partitions(options: Mapping[str, object], topic: str, from_end: int | N
         if not found:
             raise LogUnavailable(f"the topic does not exist yet, got {topic!r}")
         parts = [TopicPartition(topic, number) for number in sorted(found)]
-        starts, ends = consumer.beginning_offsets(parts), consumer.end_offsets(parts)
+        starts, ends = offsets_of(consumer.beginning_offsets, parts), offsets_of(consumer.end_offsets, parts)
         consumer.assign(parts)
         for part in parts:
-            consumer.seek(part, starts[part] if from_end is None else max(starts[part], ends[part] - from_end))
+            least = (first or {}).get(part.partition, 0) if from_end is None else ends[part] - from_end
+            consumer.seek(part, min(max(starts[part], least), ends[part]))
         left = {part for part in parts if consumer.position(part) < ends[part]}
         deadline = time.monotonic() + _QUIET_SECONDS
         while left:
-            for part, records in consumer.poll(timeout_ms=200, max_records=5_000).items():
-                deadline = time.monotonic() + _QUIET_SECONDS
+            polled = consumer.poll(timeout_ms=200, max_records=5_000)
+            for part, records in polled.items():
                 yield from (record for record in records if record.offset < ends[part])
             # A compacted or transactional tail has offsets without records: the position passes them.
             left = {part for part in left if consumer.position(part) < ends[part]}
-            if time.monotonic() > deadline:
+            if polled:
+                # Counted from here, since the log is not what is slow when a reader takes its time with the records.
+                deadline = time.monotonic() + _QUIET_SECONDS
+            elif left and time.monotonic() > deadline:
                 raise LogUnavailable(f"the log stopped answering before its end, got nothing more of {sorted(left)}")
     except kafka.errors.KafkaError as error:
         raise LogUnavailable(f"the log cannot be read: {error}, got {type(error).__name__}") from error
@@ -62,11 +85,11 @@ def read_partitions(options: Mapping[str, object], topic: str, from_end: int | N
         consumer.close(autocommit=False)
 
 
-def newest_received_at(options: Mapping[str, object], topics: Iterable[str]) -> dict[str, int]:
-    """The newest `received_at` of each city near the ends of some topics, ticks included; where a clock resumes."""
+def newest_received_at(options: Mapping[str, object], topics: Iterable[str], from_end: int = 50) -> dict[str, int]:
+    """The newest `received_at` of each city in the last records of some topics, ticks included."""
     newest: dict[str, int] = {}
     for topic in topics:
-        for record in read_partitions(options, topic, from_end=50):
+        for record in read_partitions(options, topic, from_end=from_end):
             with contextlib.suppress(InvalidInput):
                 for city, ms in _times_of(topic, record).items():
                     newest[city] = max(ms, newest.get(city, ms))
@@ -74,8 +97,11 @@ def newest_received_at(options: Mapping[str, object], topics: Iterable[str]) -> 
 
 
 def _times_of(topic: str, record: Any) -> Mapping[str, int]:
-    if header(record.headers, KIND_HEADER) == TICK.decode():
+    kind, topic = header(record.headers, KIND_HEADER), topic_of(topic)
+    if kind == TICK.decode():
         return json_events.tick(record.value).received_at_ms
+    if kind == SEAL.decode():
+        return json_events.seal(record.value).received_at_ms
     if header(record.headers, "content-type") == ARROW:
         rows = arrow_events.events_of(topic, arrow_events.unpack(topic, record.value))
         return {city: max(ms for _e, of, ms in rows if of == city) for _event, city, _ms in rows}
@@ -84,19 +110,27 @@ def _times_of(topic: str, record: Any) -> Mapping[str, int]:
 
 
 def send_dead_letter(producer: Producer, record: Any, topic: str, partition: int, reason: str, error: str) -> Any:
-    """Send a record that cannot be used to `<topic>.dead-letter`: its bytes, key and headers, and why; a future.
+    """Send a record that cannot be used to the `.dead-letter` of its topic: its bytes, key and headers, and why; a future.
 
-    A record too large to be sent with its reason is cut; the original stays in the log at its offset.
+    A record too large to be sent with its reason is cut, value, key and headers; the original stays in the log at its
+    offset.
     """
     value: bytes = record.value or b""
+    key: bytes | None = record.key
+    theirs: Headers = [(name, bytes(text or b"")) for name, text in record.headers if name != "traceparent"]
+    cut = len(value) > _MOST_VALUE
+    if sum(len(name.encode()) + len(text) for name, text in theirs) > _MOST_BESIDE:
+        theirs, cut = [], True
+    if key is not None and len(key) > _MOST_BESIDE:
+        key, cut = key[:_MOST_BESIDE], True
     headers: Headers = [
-        *((name, bytes(text or b"")) for name, text in record.headers if name != "traceparent"),
+        *theirs,
         (REASON_HEADER, reason.encode()),
         (ERROR_HEADER, json.dumps(error[:500]).encode()),
         (OFFSET_HEADER, str(record.offset).encode()),
         (PARTITION_HEADER, str(partition).encode()),
     ]
-    most = MAX_RECORD_BYTES - 65_536
-    if len(value) > most:
+    if cut:
         headers.append((CUT_HEADER, str(len(value)).encode()))
-    return producer.send(f"{topic}.dead-letter", value[:most], record.key, headers)
+    headers.append((TOPIC_HEADER, topic.encode()))
+    return producer.send(f"{topic_of(topic)}.dead-letter", value[:_MOST_VALUE], key, headers)

@@ -1,12 +1,11 @@
-"""Records of a partition as columns: JSON and packed ones alike, and the dead letters among them.
+"""Records of a partition as columns: JSON and packed ones alike, the dead letters among them, and where it was sealed.
 
-Consecutive JSON events of one city become one block of columns. The quick path reads fields without judging them one by
-one and checks whole columns afterwards; a block that fails a check is read again event by event, so what is refused, and
-why, is decided by `json_events` alone.
+Consecutive JSON events of one city become one block of columns (`json_columns`).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -16,35 +15,21 @@ import numpy.typing as npt
 import orjson
 
 from wayfare.adapters import arrow_columns, arrow_events, json_events
+from wayfare.adapters.json_columns import columns_of, quick_pings
 from wayfare.adapters.kafka_client import ARROW, JSON
-from wayfare.adapters.kafka_events import KIND_HEADER, TICK
+from wayfare.adapters.kafka_events import KIND_HEADER, SEAL, TICK
+from wayfare.adapters.kafka_unpacking import REFUSED_HEADER
 from wayfare.domain.errors import InvalidInput
-from wayfare.domain.ids import is_id
-from wayfare.domain.streams.columns import (
-    PingColumns,
-    RequestColumns,
-    Segment,
-    TickAt,
-    Unreadable,
-    WeatherColumns,
-    joined,
-)
-from wayfare.domain.streams.events import (
-    NO_CITY,
-    PING_STATUSES,
-    REQUEST_STATUSES,
-    SCHEMA,
-    DriverPing,
-    Recorded,
-    RideRequest,
-    WeatherObservation,
-)
+from wayfare.domain.streams.columns import Segment, TickAt, Unreadable, joined
+from wayfare.domain.streams.events import NO_CITY, Recorded
+from wayfare.domain.streams.generation import topic_of
 from wayfare.domain.streams.partition import partitions_of
+from wayfare.domain.streams.state import Sealed
 
-_PING_STATUS = {status: i for i, status in enumerate(PING_STATUSES)}
-_REQUEST_STATUS = {status: i for i, status in enumerate(REQUEST_STATUSES)}
 _JSON, _ARROW = JSON.encode(), ARROW.encode()
 _OWNED_MOST = 2_000_000
+_BLOCK = 1_000
+"""JSON records read at once: what they become on the way stays inside a core's cache."""
 _RECORDED = (b"-01", b"-03")
 """Flags of a traceparent with the bit of sampling, without and with that of random ids (W3C Trace Context 2)."""
 MOST_TRACED = 100
@@ -73,12 +58,16 @@ class Traced(NamedTuple):
 
 @dataclass(slots=True)
 class Decoded:
-    """Segments by city in log order, dead letters, the last offset read, and up to `MOST_TRACED` recorded traces."""
+    """Segments by city in log order, dead letters, the last offset read, and up to `MOST_TRACED` recorded traces.
+
+    sealed: that the partition ends among these records; what comes after it is dead letters.
+    """
 
     segments: dict[str, list[Segment]] = field(default_factory=dict)
     dead: list[DeadLetter] = field(default_factory=list)
     last_offset: int = -1
     traced: list[Traced] = field(default_factory=list)
+    sealed: Sealed | None = None
 
     def add(self, city: str, segment: Segment) -> None:
         """The next segment of a city."""
@@ -86,10 +75,11 @@ class Decoded:
 
 
 class Decoder:
-    """Decodes one partition of one topic; remembers which identities are known to belong to it."""
+    """Decodes one partition of one topic; remembers which identities are known to belong to it, and whether it is sealed."""
 
-    def __init__(self, topic: str, partition: int, partitions: int) -> None:
-        self._topic = topic
+    def __init__(self, topic: str, partition: int, partitions: int, successor: str | None = None) -> None:
+        self._topic = topic_of(topic)
+        self._successor = successor
         self._partition = partition
         self._partitions = partitions
         self._owned: set[str] = set()
@@ -98,27 +88,57 @@ class Decoder:
         """The segments of consecutive records (each with offset, key, value, headers)."""
         out = Decoded()
         block: list[Any] = []
+        packed: list[tuple[Any, Any]] = []
+        headers: Any = None
+        kind, moves, traces = b"", b"", list[bytes]()
+        refused: bytes | None = None
         for record in records:
             out.last_offset = record.offset
-            kind, tick = b"", False
-            for name, text in record.headers:
-                if name == "content-type":
-                    kind = text
-                elif name == KIND_HEADER:
-                    tick = text == TICK
-                elif name == "traceparent" and text.endswith(_RECORDED) and len(out.traced) < MOST_TRACED:
-                    out.traced.append(Traced(record.offset, text.decode("ascii", "replace"), record.timestamp))
-            if kind == _JSON and not tick:
-                block.append(record)
+            if record.headers is not headers:
+                headers, kind, moves, refused, traces = record.headers, b"", b"", None, []
+                for name, text in headers:
+                    if name == "content-type":
+                        kind = text
+                    elif name == KIND_HEADER:
+                        moves = text if text in (TICK, SEAL) else b""
+                    elif name == REFUSED_HEADER:
+                        refused = text
+                    elif name == "traceparent" and text and text.endswith(_RECORDED):
+                        traces.append(text)
+            if self._successor is not None:
+                if not moves:
+                    self._too_late(record, kind, out)
                 continue
-            self._json(block, out)
-            block = []
-            if kind == _JSON:
+            for trace in traces[: MOST_TRACED - len(out.traced)]:
+                out.traced.append(Traced(record.offset, trace.decode("ascii", "replace"), record.timestamp))
+            if kind == _JSON and not moves:
+                if packed:
+                    self._packed(packed, out)
+                    packed = []
+                block.append(record)
+                if len(block) == _BLOCK:
+                    self._json(block, out)
+                    block = []
+                continue
+            if block:
+                self._json(block, out)
+                block = []
+            if kind == _ARROW:
+                batch = self._unpacked(record, out)
+                if batch is not None:
+                    packed.append((record, batch))
+                continue
+            self._packed(packed, out)
+            packed = []
+            if kind == _JSON and moves == SEAL:
+                self._seal(record, out)
+            elif kind == _JSON:
                 self._tick(record, out)
-            elif kind == _ARROW:
-                self._packed(record, out)
+            elif refused is not None:
+                self._refuse(record, refused.decode("utf-8", "replace"), out, "unpackable")
             else:
                 self._refuse(record, f"content-type must be {JSON} or {ARROW}, got {bytes(kind or b'')[:80]!r}", out)
+        self._packed(packed, out)
         self._json(block, out)
         out.segments = {city: joined(segments) for city, segments in out.segments.items()}
         return out
@@ -126,8 +146,7 @@ class Decoder:
     def _refuse(
         self, record: Any, error: str, out: Decoded, reason: str = "unreadable", city: str = NO_CITY, rows: int = 1
     ) -> None:
-        value = record.value or b""
-        out.dead.append(DeadLetter(record.offset, record.key, value, list(record.headers), reason, error, rows))
+        self._set_aside(record, reason, error, out, rows)
         out.add(city, Unreadable(record.offset, reason, rows))
 
     def _tick(self, record: Any, out: Decoded) -> None:
@@ -136,17 +155,57 @@ class Decoder:
                 out.add(city, TickAt(record.offset, received_ms))
         except InvalidInput as error:
             # A tick is no row: it is set aside but counts as nothing.
-            headers = list(record.headers)
-            out.dead.append(
-                DeadLetter(record.offset, record.key, record.value or b"", headers, "unreadable", str(error), 0)
-            )
+            self._set_aside(record, "unreadable", str(error), out)
 
-    def _packed(self, record: Any, out: Decoded) -> None:
+    def _seal(self, record: Any, out: Decoded) -> None:
         try:
-            batch = arrow_events.unpack(self._topic, record.value or b"")
+            out.sealed = Sealed(record.offset, json_events.seal(record.value or b""))
+            self._successor = out.sealed.seal.successor
+        except InvalidInput as error:
+            self._set_aside(record, "unreadable", str(error), out)
+
+    def _too_late(self, record: Any, kind: bytes, out: Decoded) -> None:
+        """A record after the seal: its writer did not know yet of the successor, to which it can be sent again."""
+        cities = {_city_of(record.value or b""): 1}
+        if kind == _ARROW:
+            try:
+                batch = arrow_events.unpack(self._topic, record.value or b"")
+            except InvalidInput:
+                cities = {NO_CITY: 1}
+            else:
+                cities = Counter(batch.column("city").to_pylist())
+        self._set_aside(
+            record, "sealed", f"the partition was sealed for {self._successor}, got a record after that", out
+        )
+        for city, rows in cities.items():
+            out.add(city or NO_CITY, Unreadable(record.offset, "sealed", rows))
+
+    @staticmethod
+    def _set_aside(record: Any, reason: str, error: str, out: Decoded, rows: int = 0) -> None:
+        headers, value = list(record.headers), record.value or b""
+        out.dead.append(DeadLetter(record.offset, record.key, value, headers, reason, error, rows))
+
+    def _unpacked(self, record: Any, out: Decoded) -> Any:
+        """The rows of a packed record; None, and set aside, when they cannot be had."""
+        try:
+            return arrow_events.unpack(self._topic, record.value or b"")
         except InvalidInput as error:
             self._refuse(record, str(error), out)
-            return
+            return None
+
+    def _packed(self, packed: list[tuple[Any, Any]], out: Decoded) -> None:
+        """A block of consecutive packed records: read as one where all is sound, else one by one."""
+        if len(packed) > 1:
+            batch, offsets = arrow_columns.block([(record.offset, rows) for record, rows in packed])
+            read = arrow_columns.read(self._topic, batch, offsets, self._owned)
+            if not read.unreadable and all(self._mine(arrow_columns.identities(p)).all() for _city, p in read.cities):
+                for city, part in read.cities:
+                    out.add(city, part)
+                return
+        for record, rows in packed:
+            self._packed_record(record, rows, out)
+
+    def _packed_record(self, record: Any, batch: Any, out: Decoded) -> None:
         read = arrow_columns.read(self._topic, batch, record.offset, self._owned)
         for city, part in read.cities:
             mine = self._mine(arrow_columns.identities(part))
@@ -166,22 +225,24 @@ class Decoder:
     def _mine(self, identities: Sequence[str]) -> npt.NDArray[np.bool_]:
         """Which identities belong to this partition."""
         owned = self._owned
-        new = [i for i, identity in enumerate(identities) if identity not in owned]
-        mine = np.ones(len(identities), bool)
-        if new:
-            here = partitions_of([identities[i] for i in new], self._partitions) == self._partition
-            if len(owned) > _OWNED_MOST:
-                owned.clear()
-            owned.update(identities[i] for i, yes in zip(new, here.tolist(), strict=True) if yes)
-            mine[np.array(new)] = here
-        return mine
+        if owned.issuperset(identities):
+            return np.ones(len(identities), bool)
+        new = list(set(identities) - owned)
+        here = (partitions_of(new, self._partitions) == self._partition).tolist()
+        if len(owned) > _OWNED_MOST:
+            owned.clear()
+        owned.update(identity for identity, yes in zip(new, here, strict=True) if yes)
+        if all(here):
+            return np.ones(len(identities), bool)
+        others = {identity for identity, yes in zip(new, here, strict=True) if not yes}
+        return np.array([identity not in others for identity in identities], bool)
 
     def _json(self, records: list[Any], out: Decoded) -> None:
         """A block of consecutive JSON events."""
         if not records:
             return
         if self._topic == "driver-pings":
-            quick = _quick_pings(records)
+            quick = quick_pings(records, self._owned)
             if quick is not None and all(self._mine(part.ids).all() for _city, part in quick):
                 for city, part in quick:
                     out.add(city, part)
@@ -207,31 +268,6 @@ class Decoder:
             out.add(city, columns_of([recorded for _record, recorded in rows], offsets))
 
 
-def columns_of(rows: Sequence[Recorded], offsets: npt.NDArray[np.int64]) -> Any:
-    """Columns of events of one kind and city."""
-    received = np.array([row.received_at_ms for row in rows], np.int64)
-    events: list[Any] = [row.event for row in rows]
-    if isinstance(events[0], WeatherObservation):
-        return WeatherColumns(offsets, received, list(rows))
-    ids = [event.identity for event in events]
-    t_ms = np.array([event.t_ms for event in events], np.int64)
-    if isinstance(events[0], RideRequest):
-        pickups = [event.pickup or (np.nan, np.nan) for event in events]
-        return RequestColumns(
-            offsets, received, ids, t_ms,
-            np.array([p[0] for p in pickups], np.float64), np.array([p[1] for p in pickups], np.float64),
-            np.array([_REQUEST_STATUS[event.status] for event in events], np.int8),
-        )  # fmt: skip
-    assert isinstance(events[0], DriverPing)
-    drops = [event.dropoff or (np.nan, np.nan) for event in events]
-    return PingColumns(
-        offsets, received, ids, t_ms,
-        np.array([event.lat for event in events], np.float64), np.array([event.lon for event in events], np.float64),
-        np.array([_PING_STATUS[event.status] for event in events], np.int8),
-        np.array([d[0] for d in drops], np.float64), np.array([d[1] for d in drops], np.float64),
-    )  # fmt: skip
-
-
 def _city_of(value: bytes) -> str:
     """The city that a record names, where it can be read, so that a refused row is counted where it belongs."""
     try:
@@ -239,84 +275,3 @@ def _city_of(value: bytes) -> str:
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return NO_CITY
     return city if isinstance(city, str) and 0 < len(city) <= 64 else NO_CITY
-
-
-def _quick_pings(records: list[Any]) -> list[tuple[str, PingColumns]] | None:
-    """Columns by city of a block of pings that are all sound; None to have them judged one by one."""
-    rows = []
-    loads = orjson.loads
-    try:
-        for record in records:
-            raw = loads(record.value)
-            drop = raw.get("dropoff")
-            if raw["schema"] != SCHEMA:
-                return None
-            rows.append(
-                (
-                    raw["city"],
-                    record.offset,
-                    raw["driver_id"],
-                    raw["t"],
-                    raw["received_at"],
-                    raw["lat"],
-                    raw["lon"],
-                    _PING_STATUS[raw["status"]],
-                    np.nan if drop is None else drop["lat"],
-                    np.nan if drop is None else drop["lon"],
-                )
-            )
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
-        return None
-    cities, offsets, ids, t, received, lat, lon, status, drop_lat, drop_lon = zip(*rows, strict=True)
-    numbers = [*lat, *lon, *drop_lat, *drop_lon]
-    if not {type(n) for n in numbers} <= {int, float} or not {type(i) for i in (*ids, *cities)} <= {str}:
-        return None
-    t_ms, received_ms = _times(t), _times(received)
-    if t_ms is None or received_ms is None or not all(map(is_id, set(ids))):
-        return None
-    try:
-        at = np.array(numbers, np.float64).reshape(4, len(rows))
-    except OverflowError:
-        return None
-    with np.errstate(invalid="ignore"):
-        if not (np.abs(at[0]) <= 90).all() or not (np.abs(at[1]) <= 180).all():
-            return None
-        if (np.abs(at[2]) > 90).any() or (np.abs(at[3]) > 180).any():
-            return None
-    columns = PingColumns(
-        np.array(offsets, np.int64), received_ms, ids, t_ms, at[0], at[1], np.array(status, np.int8), at[2], at[3]
-    )
-    names = dict.fromkeys(cities)
-    if len(names) == 1:
-        return [(cities[0], columns)]
-    of = np.array(cities)
-    return [(city, arrow_columns.take(columns, np.flatnonzero(of == city))) for city in names]
-
-
-_SHAPE = np.frombuffer(b"0000-00-00T00:00:00", np.uint8)
-_PUNCTUATION = ~np.isin(_SHAPE, np.frombuffer(b"0", np.uint8))
-
-
-def _times(texts: Sequence[str]) -> npt.NDArray[np.int64] | None:
-    """Milliseconds of RFC 3339 times with no or three digits after the second; None when any is anything else."""
-    lengths = {len(text) for text in texts if type(text) is str}
-    if not lengths <= {20, 24} or len(lengths) == 0 or any(type(text) is not str for text in texts):
-        return None
-    try:
-        letters = np.array(texts, "S24").view(np.uint8).reshape(len(texts), 24)
-    except UnicodeEncodeError:
-        return None
-    whole = letters[:, :19]
-    digits = (letters >= 48) & (letters <= 57)
-    long = letters[:, 20] != 0
-    ends = np.where(long, letters[:, 23], letters[:, 19]) == ord("Z")
-    fraction = ~long | ((letters[:, 19] == ord(".")) & digits[:, 20:23].all(axis=1))
-    sound = (whole[:, _PUNCTUATION] == _SHAPE[_PUNCTUATION]).all() and digits[:, :19][:, ~_PUNCTUATION].all()
-    if not (sound and ends.all() and fraction.all()):
-        return None
-    try:
-        seconds = np.array([text[:19] for text in texts], "datetime64[s]").astype(np.int64)
-    except ValueError:
-        return None
-    parts = letters[:, 20:23].astype(np.int64) - 48
-    return seconds * 1000 + np.where(long, parts @ np.array([100, 10, 1]), 0)

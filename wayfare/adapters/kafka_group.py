@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -12,8 +14,12 @@ import kafka
 import kafka.errors
 from kafka.structs import OffsetAndMetadata
 
-from wayfare.adapters.kafka_client import check_reachable
+from wayfare.adapters import kafka_unpacking
+from wayfare.adapters.kafka_batches import read_quickly
+from wayfare.adapters.kafka_client import check_reachable, offsets_of
+from wayfare.adapters.kafka_generations import Generations
 from wayfare.domain.errors import LogUnavailable
+from wayfare.domain.streams import generation
 
 LOST_HEARTBEAT_SECONDS = 20.0
 """Twice the session timeout: the group has given up on a member that was silent for so long."""
@@ -49,10 +55,21 @@ class _Share(kafka.ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-py
 
 
 class GroupConsumer:
-    """Reads topics together with the other members of a group. Used by one thread; `owned` may be read by any."""
+    """Reads topics together with the other members of a group. Used by one thread; `owned` may be read by any.
 
-    def __init__(self, options: Mapping[str, object], group: str, topics: Iterable[str], most_records: int) -> None:
+    generations: read every generation of the topics that it tells of, the newer ones from when they come to be.
+    """
+
+    def __init__(
+        self,
+        options: Mapping[str, object],
+        group: str,
+        topics: Iterable[str],
+        most_records: int,
+        generations: Generations | None = None,
+    ) -> None:
         self._options, self._group, self._topics, self._most = dict(options), group, sorted(topics), most_records
+        self._generations, self._read = generations, frozenset[str]()
         self._consumer: Any = None
         self._share = _Share()
         self._unsought = False
@@ -80,6 +97,7 @@ class GroupConsumer:
         if self._consumer is None:
             self._join()
         try:
+            self._look()
             records: dict[Partition, list[Any]] = self._consumer.poll(round(seconds * 1000), max_records=self._most)
             self._check_heart()
             if self._share.changed:
@@ -113,9 +131,11 @@ class GroupConsumer:
         consumer = None
         try:
             check_reachable(self._options)
+            kafka_unpacking.bound()
             consumer = kafka.KafkaConsumer(
                 **self._options,
                 group_id=self._group,
+                client_id=f"{self._group}-{socket.gethostname()}-{os.getpid()}",
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 allow_auto_create_topics=False,
@@ -128,11 +148,13 @@ class GroupConsumer:
                 metadata_max_age_ms=30_000,
                 bootstrap_timeout_ms=3_000,
             )
-            missing = sorted(set(self._topics) - set(consumer.topics()))
+            read_quickly(consumer)
+            there = frozenset(consumer.topics())
+            missing = sorted(set(self._topics) - there)
             if missing:
                 raise LogUnavailable(f"these topics do not exist yet, got none of {missing}")
-            self._share = _Share()
-            consumer.subscribe(self._topics, listener=self._share)
+            self._share, self._read = _Share(), self._wanted(there)
+            consumer.subscribe(sorted(self._read), listener=self._share)
             self._consumer, consumer = consumer, None
             self._beat, self._beat_seen = 0.0, time.monotonic()
         except (kafka.errors.KafkaError, OSError) as error:
@@ -140,6 +162,20 @@ class GroupConsumer:
         finally:
             if consumer is not None:
                 consumer.close()
+
+    def _wanted(self, there: frozenset[str]) -> frozenset[str]:
+        if self._generations is None:
+            return frozenset(self._topics)
+        self._generations.start()
+        return frozenset(name for name in there if generation.topic_of(name) in self._topics)
+
+    def _look(self) -> None:
+        """Read newer generations too, from when they come to be."""
+        if self._generations is not None and self._generations.names:
+            wanted = self._wanted(self._generations.names)
+            if wanted and wanted != self._read:
+                self._read = wanted
+                self._consumer.subscribe(sorted(wanted), listener=self._share)
 
     def _check_heart(self) -> None:
         """kafka-python 3.0.12 can halt when it joins a group on brokers that have just started: no heartbeat, no fetch, no error."""
@@ -183,15 +219,22 @@ class GroupConsumer:
             raise LogUnavailable(f"the topic has no partitions yet, got {topic!r}")
         return len(found)
 
+    @property
+    def read(self) -> frozenset[str]:
+        """The names of the topics that are read, of all their generations."""
+        return self._read
+
     def end_offsets(self, seconds: float) -> dict[Partition, int]:
         """The offset after the newest record of each partition owned; LogUnavailable when the brokers do not answer."""
         try:
-            return dict(self._consumer.end_offsets(list(self.owned), timeout_ms=round(seconds * 1000)))
+            return offsets_of(self._consumer.end_offsets, self.owned, timeout_ms=round(seconds * 1000))
         except kafka.errors.KafkaError as error:
             raise LogUnavailable(f"the log cannot be read: {error}, got {type(error).__name__}") from error
 
     def close(self) -> None:
         """Leave the group, so that the others take over at once."""
+        if self._generations is not None:
+            self._generations.close()
         if self._consumer is not None:
             with contextlib.suppress(kafka.errors.KafkaError):
                 self._consumer.close(autocommit=False, timeout_ms=_CALL_MS)

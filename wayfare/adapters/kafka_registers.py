@@ -17,7 +17,8 @@ import kafka
 import kafka.errors
 from kafka.structs import TopicPartition
 
-from wayfare.adapters.kafka_client import JSON, Producer, check_reachable
+from wayfare.adapters import kafka_unpacking
+from wayfare.adapters.kafka_client import JSON, Producer, check_reachable, offsets_of
 from wayfare.domain.drift.register import Key, Register, from_bytes
 from wayfare.domain.errors import InvalidInput, LogUnavailable
 
@@ -158,7 +159,7 @@ class RegisterReader:
         parts = [TopicPartition(*place) for place in places]
         try:
             consumer = self._connected()
-            first, last = consumer.beginning_offsets(parts), consumer.end_offsets(parts)
+            first, last = offsets_of(consumer.beginning_offsets, parts), offsets_of(consumer.end_offsets, parts)
         except kafka.errors.KafkaError as error:
             raise LogUnavailable(f"the log does not tell its end: {error}, got {type(error).__name__}") from error
         return {(part.topic, part.partition): last[part] if last[part] > first[part] else 0 for part in parts}
@@ -167,6 +168,7 @@ class RegisterReader:
         if self._consumer is None:
             try:
                 check_reachable(self._options)
+                kafka_unpacking.bound()
                 consumer = kafka.KafkaConsumer(
                     **self._options,
                     enable_auto_commit=False,

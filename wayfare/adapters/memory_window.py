@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from wayfare.domain.errors import WindowUnavailable
 from wayfare.domain.streams import pane_bytes
-from wayfare.domain.streams.panes import WINDOW_PANES, PaneRegister
+from wayfare.domain.streams.panes import SEEN, SEEN_PANES, WINDOW_PANES, PaneRegister
 
 
 class MemoryWindow:
@@ -30,13 +30,20 @@ class MemoryWindow:
                     stored += 1
         return stored
 
-    def read(self, city: str, newest_pane: int) -> list[PaneRegister]:
-        """All registers of the panes `newest_pane - WINDOW_PANES` to `newest_pane + 1`, exact parts."""
+    def read(self, city: str, newest_pane: int, whole: Collection[int] = ()) -> list[PaneRegister]:
+        """All registers of the panes `newest_pane - WINDOW_PANES` to `newest_pane + 1` but those whole, exact parts."""
+        panes = set(range(newest_pane - WINDOW_PANES, newest_pane + 2)) - set(whole)
+        return [r for r in self._of(city) if r.pane in panes and r.gauge != SEEN]
+
+    def read_seen(self, city: str, interval: int) -> list[PaneRegister]:
+        """The whole registers of cabs seen of one aligned interval, one for each partition that has closed it."""
+        return [r for r in self._of(city) if r.gauge == SEEN and r.pane // SEEN_PANES == interval]
+
+    def _of(self, city: str) -> list[PaneRegister]:
         self._check()
         with self._lock:
             held = list(self._registers.items())
-        registers = [pane_bytes.decode(key, data) for key, data in held if key.startswith(f"{city}|")]
-        return [r for r in registers if newest_pane - WINDOW_PANES <= r.pane <= newest_pane + 1]
+        return [pane_bytes.decode(key, data) for key, data in held if key.startswith(f"{city}|")]
 
     def _check(self) -> None:
         if self.unavailable:

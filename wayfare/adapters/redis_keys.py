@@ -26,6 +26,13 @@ PANE = Key(
     "ingest",
     7200,
 )
+SEEN = Key(
+    "wf:{%s}:seen:%d",
+    "hash",
+    "field gauge|topic|partition: 8-byte big-endian offset covered, then the whole register of cabs seen in an aligned ten minutes",
+    "ingest",
+    7200,
+)
 INGEST = Key(
     "wf:{%s}:ingest",
     "hash",
@@ -51,7 +58,7 @@ IDEMPOTENCY = Key(
     "wf:{%s}:idempotency:%s", "string", "JSON of body hash and answer of one Idempotency-Key", "pricing_api", 86_400
 )
 
-KEYS = (PANE, INGEST, WEATHER, RIDER, CELLS, SURGE_MAP, SURGE_LEASE, SURGE_CAP, IDEMPOTENCY)
+KEYS = (PANE, SEEN, INGEST, WEATHER, RIDER, CELLS, SURGE_MAP, SURGE_LEASE, SURGE_CAP, IDEMPOTENCY)
 
 
 def of(key: Key, *parts: object) -> str:

@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import redis
@@ -20,7 +20,7 @@ from wayfare.adapters import redis_keys
 from wayfare.domain.errors import InvalidInput, WindowUnavailable
 from wayfare.domain.features.inputs import Weather
 from wayfare.domain.streams import pane_bytes
-from wayfare.domain.streams.panes import WINDOW_PANES, PaneRegister
+from wayfare.domain.streams.panes import SEEN, SEEN_PANES, WINDOW_PANES, PaneRegister
 
 _PUT = """
 -- KEYS: pane hashes. ARGV: expiry in seconds, then key index, field and bytes of each register.
@@ -101,24 +101,27 @@ class RedisWindow:
         for key, data in registers:
             _city, rest = key.split("|", 1)
             field, pane = rest.rsplit("|", 1)
-            at = keys.setdefault(redis_keys.of(redis_keys.PANE, city, int(pane)), len(keys) + 1)
+            at = keys.setdefault(_key_of(city, field, int(pane)), len(keys) + 1)
             arguments += (at, field, data)
         if not keys:
             return 0
         with _errors("written"):
             return int(self._put(keys=list(keys), args=arguments))
 
-    def read(self, city: str, newest_pane: int) -> list[PaneRegister]:
-        """All registers of the panes `newest_pane - WINDOW_PANES` to `newest_pane + 1`, exact parts, in one round trip."""
-        held = self.read_bytes(city, newest_pane)
+    def read(self, city: str, newest_pane: int, whole: Collection[int] = ()) -> list[PaneRegister]:
+        """All registers of the panes `newest_pane - WINDOW_PANES` to `newest_pane + 1`, exact parts, in one round trip.
+
+        whole: panes that the reader has whole already, left out.
+        """
+        held = self.read_bytes(city, newest_pane, whole)
         try:
             return [pane_bytes.decode(key, data) for key, data in held.items()]
         except InvalidInput as error:
             raise WindowUnavailable(f"the live window holds something else than panes: {error}") from error
 
-    def read_bytes(self, city: str, newest_pane: int) -> dict[str, bytes]:
+    def read_bytes(self, city: str, newest_pane: int, whole: Collection[int] = ()) -> dict[str, bytes]:
         """The same registers by their keys, as they are stored."""
-        panes = range(newest_pane - WINDOW_PANES, newest_pane + 2)
+        panes = [pane for pane in range(newest_pane - WINDOW_PANES, newest_pane + 2) if pane not in whole]
         with _errors("read"):
             pipeline = self._redis.pipeline(transaction=False)
             for pane in panes:
@@ -127,6 +130,26 @@ class RedisWindow:
         return {
             f"{city}|{field.decode()}|{pane}": data
             for pane, answer in zip(panes, answers, strict=True)
+            for field, data in answer.items()
+        }
+
+    def read_seen(self, city: str, interval: int) -> list[PaneRegister]:
+        """The whole registers of cabs seen of one aligned interval, one for each partition that has closed it."""
+        try:
+            return [pane_bytes.decode(key, data) for key, data in self.read_seen_bytes(city, [interval]).items()]
+        except InvalidInput as error:
+            raise WindowUnavailable(f"the live window holds something else than panes: {error}") from error
+
+    def read_seen_bytes(self, city: str, intervals: Sequence[int]) -> dict[str, bytes]:
+        """Registers of cabs seen by their keys, as they are stored."""
+        with _errors("read"):
+            pipeline = self._redis.pipeline(transaction=False)
+            for interval in intervals:
+                pipeline.hgetall(redis_keys.of(redis_keys.SEEN, city, interval))
+            answers = pipeline.execute()
+        return {
+            f"{city}|{field.decode()}|{(interval + 1) * SEEN_PANES - 1}": data
+            for interval, answer in zip(intervals, answers, strict=True)
             for field, data in answer.items()
         }
 
@@ -152,6 +175,12 @@ class RedisWindow:
             arguments += (quadkey, json.dumps(observation))
         with _errors("written"):
             self._put_json(keys=[redis_keys.of(redis_keys.WEATHER, city)], args=arguments)
+
+
+def _key_of(city: str, field: str, pane: int) -> str:
+    if field.startswith(f"{SEEN}|"):
+        return redis_keys.of(redis_keys.SEEN, city, pane // SEEN_PANES)
+    return redis_keys.of(redis_keys.PANE, city, pane)
 
 
 def ingest_status(client: redis.Redis, city: str) -> list[PartitionStatus]:

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 import click
 from rich.table import Table
 
-from wayfare.adapters import kafka_dead_letters
+from wayfare.adapters import kafka_admin, kafka_dead_letters
 from wayfare.adapters.kafka_client import Producer
 from wayfare.adapters.kafka_dead_letters import SUFFIX, DeadLetter
 from wayfare.cli import console
 from wayfare.cli.installation import complete_environment
 from wayfare.domain.errors import InvalidInput
+from wayfare.domain.streams.generation import newest
 from wayfare.domain.times import format_rfc3339
 from wayfare.inventory import TOPICS
 from wayfare.runtime.settings import KafkaSettings, load
@@ -104,23 +105,24 @@ def redrive(topic: str, reason: str | None, partition: int | None, offset: int |
         raise click.UsageError("which ones? give --offset with --partition, --reason, or --all")
     if offset is not None and partition is None:
         raise click.UsageError(f"an offset is of a partition: give --partition too, got --offset {offset}")
-    producer = Producer(_settings().kafka_options(), 30.0, linger_ms=20)
+    options = _settings().kafka_options()
+    name = newest(topic, kafka_admin.topic_names(options)) or topic
+    producer = Producer(options, 30.0, linger_ms=20)
     sent, refused = 0, []
     try:
         with console.progress("redrive") as say:
             futures = []
             for letter in _chosen(topic, reason, partition, offset):
                 try:
-                    futures.append(kafka_dead_letters.redrive(producer, letter))
+                    futures += kafka_dead_letters.redrive(producer, letter, name)
+                    sent += 1
                 except InvalidInput as error:
                     refused.append(str(error))
                 if len(futures) >= AT_ONCE:
                     producer.wait(futures)
-                    sent += len(futures)
                     futures = []
                     say(topic, f"{sent} sent")
             producer.wait(futures)
-            sent += len(futures)
             say(topic, f"{sent} sent")
     finally:
         producer.close()

@@ -11,15 +11,14 @@ from pydantic import Field
 from wayfare.adapters import cassandra_schema, cassandra_session, kafka_admin
 from wayfare.cli import console
 from wayfare.domain.errors import Unavailable
-from wayfare.runtime.settings import CassandraSettings, KafkaSettings, load
+from wayfare.runtime.settings import CassandraSettings, TopicSettings, load
 
 _PAUSE_SECONDS = 2.0
 
 
-class StoresSettings(KafkaSettings, CassandraSettings):
+class StoresSettings(TopicSettings, CassandraSettings):
     """What the preparation of the stores is told."""
 
-    kafka_replication: int = Field(1, ge=1, le=9, description="Brokers that hold each topic; 3 in production.")
     cassandra_replication: str = Field(
         "1",
         description="Copies of each row: a number, or by data centre like dc1:3,dc2:3. Counts when the keyspace is made.",

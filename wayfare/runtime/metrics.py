@@ -16,7 +16,7 @@ LABELS = {
     "code": "a gRPC status",
     "feature": "a feature of a model, or what it predicted",
     "gauge": "a count of the live window",
-    "kind": "promised or observed",
+    "kind": "promised or observed, covered or exact",
     "label": "a label of a model",
     "method": "an HTTP method of a route, or any",
     "model": "a model of the installation, or unknown",
@@ -68,6 +68,12 @@ EVENTS_APPLIED = Counter("wayfare_ingest_events_applied_total", "Events that cha
 EVENTS_REJECTED = Counter(
     "wayfare_ingest_events_rejected_total", "Events that changed nothing, by rule.", ["topic", "reason"]
 )
+EVENTS_ENDED = Counter(
+    "wayfare_ingest_ended_total",
+    "What stopped counting by a rule rather than by an event of its own: cabs that fell silent, requests that expired, and"
+    " requests that were ended_before_opened.",
+    ["topic", "reason"],
+)
 DEAD_LETTERS = Counter("wayfare_dead_letters_total", "Records sent to a dead-letter topic.", ["topic", "reason"])
 PANES_WRITTEN = Counter("wayfare_panes_written_total", "Pane registers written, by store.", ["store"])
 WINDOW_REBUILDS = Counter(
@@ -83,6 +89,28 @@ INGEST_DELAY = Gauge(
     "How long ago the log took the newest record consumed, while others wait behind it; 0 when none does.",
     ["topic", "partition"],
 )
+LOG_TIME = Gauge(
+    "wayfare_ingest_log_time_seconds",
+    "Log time of a partition, on the city's clock: the newest received_at consumed. A partition behind the others is late.",
+    ["city", "topic", "partition"],
+)
+PANES_OPEN = Gauge("wayfare_ingest_panes_open", "Registers of open panes that this process keeps.")
+INGEST_HELD = Gauge(
+    "wayfare_ingest_held",
+    "Closed registers and dead letters that wait to be acknowledged; nothing is read while Redis or Kafka does not take them.",
+)
+EVENT_TO_WINDOW_SECONDS = Histogram(
+    "wayfare_event_to_window_seconds",
+    "From the log's taking a record to its effect in Redis: of the oldest record of each read of a partition.",
+    ["topic"],
+    buckets=(0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0),
+)
+WINDOW_WRITE_SECONDS = Histogram(
+    "wayfare_window_write_seconds", "Time of one write of the live window to Redis, failed ones too.", buckets=_LATENCY
+)
+SNAPSHOT_SECONDS = Histogram(
+    "wayfare_snapshot_seconds", "Time until the log acknowledged the snapshot of a partition.", buckets=_LATENCY
+)
 CONSUMER_LAG = Gauge(
     "wayfare_consumer_lag_records",
     "Records between the newest in the log and the newest whose effect is kept.",
@@ -90,8 +118,14 @@ CONSUMER_LAG = Gauge(
 )
 SKETCH_ERROR = Gauge(
     "wayfare_sketch_error",
-    "Count-min error of the newest pane: promised bound or observed against exact.",
+    "Count-min error of the newest pane: promised bound or observed against exact, of the partition nearest its promise.",
     ["gauge", "kind"],
+)
+COVER_CABS = Gauge(
+    "wayfare_cover_cabs",
+    "Cabs in circles of 5 km around some of them at the newest pane's end: as covers of cells count them, and exactly. The"
+    " ratio of the sums, less 1, is the cover's bias.",
+    ["city", "partition", "kind"],
 )
 ROWS_LANDED = Counter("wayfare_lander_rows_total", "Rows landed as Parquet.", ["topic"])
 
@@ -175,6 +209,6 @@ DRIFT_EVALUATED = Gauge(
 )
 DRIFT_ROWS = Counter(
     "wayfare_drift_rows_total",
-    "Rows of predictions and outcomes: folded, no_city, or too_many models at once.",
+    "Rows of predictions and outcomes: folded, no_city, too_many models at once, or anonymous (asked by no rider).",
     ["topic", "outcome"],
 )

@@ -75,6 +75,12 @@ class KafkaSettings(ProcessSettings):
         return options
 
 
+class TopicSettings(KafkaSettings):
+    """Settings of who makes topics."""
+
+    kafka_replication: int = Field(1, ge=1, le=9, description="Brokers that hold each topic; 3 in production.")
+
+
 class RedisSettings(ProcessSettings):
     """Settings of a process that uses Redis."""
 

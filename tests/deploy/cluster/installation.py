@@ -69,7 +69,7 @@ class Installation:
             storage_class=environment.get("STORAGE_CLASS", ""),
             report=report,
             say=say,
-            work=pathlib.Path(tempfile.mkdtemp(prefix="wayfare-cluster-test-")),
+            work=pathlib.Path(environment.get("WORK") or tempfile.mkdtemp(prefix="wayfare-cluster-test-")),
         )
 
     # -- helm ----------------------------------------------------------------------------------------------------------

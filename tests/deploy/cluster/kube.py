@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +69,30 @@ class Kube:
         path = f"/api/v1/namespaces/{self.namespace}/pods/{pod}/eviction"
         body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": self.namespace}}
         return run("kubectl", "create", "--raw", path, "--filename", "-", stdin=json.dumps(body), check=False)
+
+    @contextmanager
+    def forwarded(self, target: str, port: int) -> Iterator[str]:
+        """The address on this machine of a port of a Service or pod, while the block runs."""
+        command = [
+            "kubectl",
+            "--namespace",
+            self.namespace,
+            "port-forward",
+            "--address",
+            "127.0.0.1",
+            target,
+            f":{port}",
+        ]
+        with subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+            assert process.stdout is not None
+            try:
+                said = process.stdout.readline()
+                found = re.search(r"127\.0\.0\.1:(\d+)", said)
+                if found is None:
+                    raise CommandFailed(f"{' '.join(command)}\nsaid {said!r}")
+                yield f"http://127.0.0.1:{found.group(1)}"
+            finally:
+                process.terminate()
 
     def rolled_out(self, *names: str, seconds: float = 300.0) -> None:
         for name in names:

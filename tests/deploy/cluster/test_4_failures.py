@@ -115,6 +115,29 @@ def test_redis_goes_and_quotes_go_on_degraded_and_its_return_rebuilds_the_window
     assert calls.failed == 0, calls.failures
 
 
+def test_redis_flushed_in_the_midst_of_requests_is_filled_again(installation: Installation):
+    kube = installation.kube
+
+    def keys(pattern: str) -> set[str]:
+        return set(kube("exec", "redis-0", "--", "redis-cli", "--scan", "--pattern", pattern).split())
+
+    with installation.clients.load("flushed") as calls:
+        undegraded(installation, 120, "an undegraded quote before")
+        answers = keys("*:idempotency:*")
+        assert answers
+        assert kube("exec", "redis-0", "--", "redis-cli", "flushall").strip() == "OK"
+        began = time.monotonic()
+        until(lambda: keys("*:pane:*"), 60, "the live window in Redis again")
+        back = undegraded(installation, 120, "an undegraded quote after Redis was flushed")
+        installation.report.add("Redis flushed until a quote is undegraded again", time.monotonic() - began, "s")
+        # What was thrown away is gone; what is there was written since.
+        assert not answers & keys("*:idempotency:*")
+    assert back["lineage"]["price_source"] == "model"
+    assert back["lineage"]["window_age_s"] < 30
+    installation.report.load("Redis flushed", calls.summary)
+    assert calls.failed == 0, calls.failures
+
+
 def test_model_servers_restarted_one_by_one_change_no_answer(installation: Installation):
     kube = installation.kube
     version = installation.clients.quote()["lineage"]["version"]

@@ -102,14 +102,14 @@ def test_spark_computes_what_a_front_end_would_from_what_was_known_at_booking(ra
 
 def test_a_planted_look_ahead_is_caught_and_named(ran: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
     """The as-of join is made to see the minute after the booking, as a join on the nearest pane would."""
-    monkeypatch.setattr(feature_engineering, "known_pane", lambda booked_ms: booked_ms // 60_000 + 1)
+    monkeypatch.setattr(feature_engineering, "known_pane", lambda asked_ms: asked_ms // 60_000 + 1)
     context = ran.prepared.context
     archive = feature_engineering.PaneArchive(ran.panes)
     values = training_set.read_features(ran.settings, ran.prepared.rows)
     at = {trip: number for number, trip in enumerate(ran.prepared.rows["trip_id"])}
     column = steps.NAMES.index("cabs_available_5km")
     for row in ran.prepared.rows.itertuples(index=False):
-        window = archive.window(feature_engineering.known_pane(row.booked_ms), ran.city)
+        window = archive.window(feature_engineering.known_pane(row.asked_ms), ran.city)
         if window is not None:
             inputs = context.inputs(row, window, None)
             values[at[row.trip_id], column] = context.features[column].function(inputs)
@@ -120,7 +120,7 @@ def test_a_planted_look_ahead_is_caught_and_named(ran: Ran, monkeypatch: pytest.
 def test_a_witness_does_not_change_when_the_future_does(ran: Ran) -> None:
     """Everything after a booking is shuffled and multiplied: the row must come out the same."""
     row = next(ran.prepared.rows.tail(50).itertuples(index=False))
-    now = int(row.booked_ms)
+    now = int(row.asked_ms)
     trips, panes, weather = ran.prepared.trips.copy(), ran.panes.copy(), ran.weather.copy()
     later = trips["ended_at_ms"] >= now
     for name in ("surge_multiplier", "pickup_lat", "rider_id"):
@@ -157,7 +157,7 @@ def test_the_three_aggregates_agree_with_a_brute_force_count(ran: Ran) -> None:
     expected: dict[str, RiderHistory] = {}
     days = set()
     for trip in trips.itertuples(index=False):
-        booked, ended = city.local(trip.booked_ms).date(), city.local(trip.ended_at_ms).date()
+        booked, ended = city.local(trip.asked_ms).date(), city.local(trip.ended_at_ms).date()
         if ended >= today or (today - booked).days > 30:
             continue
         days.add(ended)
@@ -206,7 +206,7 @@ def point_in_time_cells(trips: pd.DataFrame) -> np.ndarray:
 
 def test_the_split_is_by_time_and_nothing_after_it_was_learned_from(ran: Ran) -> None:
     rows, split = ran.prepared.rows, ran.prepared.split
-    part = split.part(rows["booked_ms"].to_numpy(np.int64))
+    part = split.part(rows["asked_ms"].to_numpy(np.int64))
     assert (np.diff(part) >= 0).all()
     assert (part == 2).mean() == pytest.approx(0.2, abs=0.01)
     poisoned = ran.prepared.trips.copy()

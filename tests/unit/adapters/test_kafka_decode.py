@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wayfare.adapters import arrow_events, json_events
+from wayfare.adapters.json_columns import columns_of
 from wayfare.adapters.kafka_client import ARROW, JSON
-from wayfare.adapters.kafka_decode import MOST_TRACED, Decoder, columns_of
+from wayfare.adapters.kafka_decode import MOST_TRACED, Decoder
 from wayfare.adapters.kafka_events import KIND_HEADER, TICK
 from wayfare.domain.city import Place
 from wayfare.domain.errors import InvalidInput
@@ -181,6 +182,12 @@ def test_a_packed_record_of_two_cities_gives_each_its_rows():
     assert {city: list(parts[0].ids) for city, parts in out.segments.items()} == {"sf": ["d1"], "ny": ["d2"]}
 
 
+def test_a_field_that_points_beyond_the_record_is_refused():
+    damaged = bytearray(arrow_events.pack("driver-pings", "sf", _two(), T_MS))
+    damaged[21] ^= 6
+    assert [d.reason for d in decode([record(bytes(damaged), 0, ARROW)]).dead] == ["unreadable"]
+
+
 @given(st.data())
 def test_a_packed_record_cut_or_damaged_anywhere_never_stops_the_partition(data):
     whole = bytearray(arrow_events.pack("driver-pings", "sf", _two(), T_MS))
@@ -201,6 +208,36 @@ def test_a_packed_record_compressed_by_arrow_is_refused_before_it_is_unpacked():
         stream.write_batch(batch)
     with pytest.raises(InvalidInput, match="got compression"):
         arrow_events.unpack("driver-pings", bytes(sink.getvalue()))
+
+
+@pytest.mark.parametrize("kind", ["dictionary", "views", "runs"])
+def test_rows_that_share_one_long_text_are_refused_before_they_are_written_out(kind):
+    rows = 20_000
+    base = arrow_events.unpack("driver-pings", arrow_events.pack("driver-pings", "sf", _two()[:1], T_MS))
+    columns = {
+        name: pa.array(base.column(name).to_pylist() * rows, base.schema.field(name).type) for name in base.schema.names
+    }
+    text = "x" * 100_000
+    if kind == "dictionary":
+        columns["status"] = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int8)), pa.array([text]))
+    elif kind == "views":
+        columns["status"] = pa.array(["available"] * rows, pa.string_view())
+    else:
+        columns["status"] = pa.RunEndEncodedArray.from_arrays(pa.array([rows], pa.int32()), pa.array([text]))
+    schema = pa.schema([pa.field(name, column.type) for name, column in columns.items()], metadata={"schema": "1"})
+    value = arrow_events.write(pa.record_batch(list(columns.values()), schema))
+    (dead,) = decode([record(value, 0, ARROW)]).dead
+    assert "unpacks to at most" in dead.error if kind == "dictionary" else "of a plain type" in dead.error
+
+
+def test_statuses_told_once_in_a_dictionary_are_read():
+    base = arrow_events.unpack("driver-pings", arrow_events.pack("driver-pings", "sf", _two(), T_MS))
+    held = {name: base.column(name) for name in base.schema.names} | {
+        "status": base.column("status").dictionary_encode()
+    }
+    schema = pa.schema([pa.field(name, column.type) for name, column in held.items()], metadata={"schema": "1"})
+    out = decode([record(arrow_events.write(pa.record_batch(list(held.values()), schema)), 0, ARROW)])
+    assert (out.dead, list(out.segments["sf"][0].ids)) == ([], ["d1", "d2"])
 
 
 def test_a_packed_record_without_a_column_names_it():

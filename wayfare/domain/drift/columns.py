@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from wayfare.domain.drift import fixed
 from wayfare.domain.errors import InvalidInput
-from wayfare.domain.models.reference import BOOKED, MOST_LISTED
+from wayfare.domain.models.reference import BOOKED, MOST_LISTED, MOSTLY_SHARED
 
 Group = Literal["features", "predictions", "outcomes"]
 GROUPS: tuple[Group, ...] = ("features", "predictions", "outcomes")
@@ -39,6 +39,11 @@ class Column:
     listed: Int
     names: Int
     entry: Mapping[str, Any]
+
+    @property
+    def shared(self) -> bool:
+        """Whether it is of the hour and the day rather than of the row, as weather is: its spread is that of few days."""
+        return bool(self.entry.get("shared", 0.0) >= MOSTLY_SHARED)
 
     @property
     def width(self) -> int:
@@ -158,13 +163,14 @@ class Reference:
     """A model's reference. served: columns of `predictions`, the features first; outcomes: of `bookings`.
 
     fingerprint: a short hash of the file, by which registers tell what their columns are. schema 1 lacks what sequential
-    tests need.
+    tests need. named: its rows are of riders, so that quotes of nobody cannot be compared with it.
     """
 
     fingerprint: str
     schema: int
     rows: int
     days: int
+    named: bool
     served: Columns
     outcomes: Columns
 
@@ -193,6 +199,7 @@ def read_reference(data: bytes) -> Reference:
             schema=int(reference["schema"]),
             rows=int(reference["rows"]),
             days=int(reference.get("days", 0)),
+            named=float(reference.get("named", 0.0)) >= 0.5,
             served=Columns([*groups["features"], *groups["predictions"]]),
             outcomes=Columns(groups["outcomes"]) if groups["outcomes"] else outcome_columns(),
         )

@@ -15,7 +15,7 @@ from wayfare.domain.drift.columns import Column, Group, Reference, read_referenc
 from wayfare.domain.drift.register import Register
 from wayfare.domain.errors import InvalidInput
 from wayfare.domain.models.between import PRIOR
-from wayfare.domain.models.reference import CHARTED
+from wayfare.domain.models.reference import CHARTED, of_weekend
 
 Float = npt.NDArray[np.float64]
 
@@ -57,7 +57,7 @@ def series_of(reference: Reference) -> list[Series]:
     for at, column in enumerate(reference.served.columns):
         predicted = column.group == "predictions"
         if column.kind == "number" and column.entry.get("kurtosis"):
-            shapes = ("mean",) if predicted else ("mean", "variance")
+            shapes = ("mean",) if predicted or column.shared else ("mean", "variance")
             found += [
                 Series("predictions" if predicted else "moments", column.group, at, column.name, w) for w in shapes
             ]
@@ -66,7 +66,7 @@ def series_of(reference: Reference) -> list[Series]:
             check = "predictions" if predicted else "categories"
             found += [Series(check, column.group, at, column.name, number) for number in charted]
         found.append(Series("stale" if predicted else "missing", column.group, at, column.name, "missing"))
-        if column.entry["mean"] is not None and not predicted and column.kind != "clock":
+        if column.entry["mean"] is not None and not predicted and column.kind != "clock" and not column.shared:
             found.append(Series("unseen", column.group, at, column.name, "unseen"))
     for at, column in enumerate(reference.outcomes.columns):
         if column.entry.get("variance"):
@@ -81,8 +81,8 @@ def checked_reference(data: bytes) -> Reference:
     Who judges by it then meets no surprise: a reference that is not of the promised form leaves drift unknown.
     """
     reference = read_reference(data)
-    series = series_of(reference)
     try:
+        series = series_of(reference)
         for part in PARTS:
             told = expected_of(reference, series, part)
             if not all(np.isfinite(values).all() for values in (told.mean, told.variance, told.effects)):
@@ -93,8 +93,8 @@ def checked_reference(data: bytes) -> Reference:
 
 
 def part_of_week(weekday: int, hour: int) -> str:
-    """The key of an hour in `by_hour`. weekday: 0 = Monday."""
-    return f"{'weekday' if weekday < 5 else 'weekend'}:{hour}"
+    """The key of a local hour in `by_hour`. weekday: 0 = Monday."""
+    return f"{'weekend' if of_weekend(np.array(weekday), np.array(hour)) else 'weekday'}:{hour}"
 
 
 def expected_of(reference: Reference, series: Sequence[Series], part: str) -> Expected:
@@ -129,6 +129,9 @@ def _one(column: Column, what: str | int, part: str) -> tuple[float, ...]:
         found = _rate(share, total)
     else:
         mean, variance = shrunk(entry, cell, weight)
+        if column.shared:
+            # An hour of one day has no spread of its own.
+            variance = float(entry["variance"])
         skewness, kurtosis = _blend("skewness", entry, cell, weight), _blend("kurtosis", entry, cell, weight)
         if what == "mean":
             found = ((mean - column.centre) / column.scale, variance / column.scale**2, skewness)

@@ -10,6 +10,7 @@ Counting uses one fixed level, `COUNTING_LEVEL`: in San Francisco a cell is abou
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -19,6 +20,8 @@ Float = npt.NDArray[np.float64]
 Int = npt.NDArray[np.int64]
 
 COUNTING_LEVEL = 16
+"""Side of a cell against the radius of a question: at 480 m to 5 km the area-weighted rim errs by a few in a hundred on one
+circle (bench/cover.py); one level finer has four times the cells, each with too few cabs to be asked alone."""
 MAX_LEVEL = 31
 MAX_LATITUDE = 85.05112878
 EARTH_RADIUS_M = 6_371_008.8
@@ -72,8 +75,89 @@ def demorton(cells: npt.ArrayLike) -> tuple[Int, Int]:
 
 
 def cells_of(lat: npt.ArrayLike, lon: npt.ArrayLike, level: int = COUNTING_LEVEL) -> Int:
-    """Ids of the cells that hold points in degrees; shape of the input."""
-    return morton(*xy_of(lat, lon, level))
+    """Ids of the cells that hold points in degrees; shape of the input. Fastest where many points lie near the first."""
+    lats, lons = np.asarray(lat, np.float64), np.asarray(lon, np.float64)
+    if lats.ndim != 1 or lats.shape != lons.shape or len(lats) < _FEWEST_BY_TABLE:
+        return morton(*xy_of(lats, lons, level))
+    if not (abs(lats[0]) < MAX_LATITUDE and abs(lons[0]) <= 180.0):
+        return morton(*xy_of(lats, lons, level))
+    return _near(math.floor(lats[0]), math.floor(lons[0]), level).cells_of(lats, lons)
+
+
+_FEWEST_BY_TABLE = 512
+"""Below this many points NumPy's cost per call outweighs what a table saves."""
+_NEAR_DEGREES = 0.5
+"""What tables of a one-degree square hold beyond it, so that a city on its edge is in them whole."""
+_SPAN_DEGREES = 1.0 + 2 * _NEAR_DEGREES
+_BITS_OF_TWO_TO_52 = np.float64(2.0**52).view(np.int64)
+_AT_ONCE = 16_384
+"""Points whose intermediate values stay inside a core's cache."""
+
+
+class _Near:
+    """Cells of points near one place by two table look-ups: the same ids as by the projection, at a tenth of its cost.
+
+    Each axis is cut into many bins per cell. A bin that lies within one row (or column) with room for every rounding
+    error has the row's share of the id; one that a border runs through has -1, and so has everything outside. Points with
+    a -1 are projected.
+    """
+
+    def __init__(self, south: int, west: int, level: int) -> None:
+        self._level = level
+        size = 1 << level
+        bins = 1 << min(18, max(10, level))
+        rounding = 1e-6 + size * 1e-13
+        # A power of two: products with it are exact, and so is the number of the first bin.
+        self._scale = bins / _SPAN_DEGREES
+        lowest = south - _NEAR_DEGREES, west - _NEAR_DEGREES
+        self._shift = tuple(2.0**52 + 1.0 - low * self._scale for low in lowest)
+        edges = (np.arange(bins + 1) - 0.5) / self._scale
+        rows = _rows(np.clip(edges + lowest[0], -MAX_LATITUDE, MAX_LATITUDE), size)
+        columns = np.asarray((edges + lowest[1] + 180.0) / 360.0 * size, np.float64)
+        self._tables = (
+            _table(rows[1:], rows[:-1], size, rounding, 1),
+            _table(columns[:-1], columns[1:], size, rounding, 0),
+        )
+
+    def cells_of(self, lats: Float, lons: Float) -> Int:
+        """`cells_of` for points anywhere."""
+        found = np.empty(len(lats), np.int64)
+        room = min(_AT_ONCE, len(lats))
+        at, part = np.empty(room), np.empty(room, np.int64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for start in range(0, len(lats), _AT_ONCE):
+                out = found[start : start + _AT_ONCE]
+                n = len(out)
+                for axis, values in enumerate((lats, lons)):
+                    np.multiply(values[start : start + n], self._scale, out=at[:n])
+                    # From 2^52 on doubles are whole numbers and their last bits are that number: rounded to the
+                    # nearest bin without a conversion.
+                    np.add(at[:n], self._shift[axis], out=at[:n])
+                    index = at[:n].view(np.int64)
+                    np.subtract(index, _BITS_OF_TWO_TO_52, out=index)
+                    np.take(self._tables[axis], index, out=part[:n] if axis else out, mode="clip")
+                np.bitwise_or(out, part[:n], out=out)
+        odd = np.flatnonzero(found < 0)
+        if len(odd):
+            found[odd] = morton(*xy_of(lats[odd], lons[odd], self._level))
+        return found
+
+
+_near = functools.lru_cache(maxsize=16)(_Near)
+
+
+def _rows(lats: Float, size: int) -> Float:
+    """Rows with fractions of latitudes within the plane."""
+    sin_lat = np.sin(np.radians(lats))
+    return np.asarray((0.5 - np.log((1.0 + sin_lat) / (1.0 - sin_lat)) / (4.0 * math.pi)) * size, np.float64)
+
+
+def _table(low: Float, high: Float, size: int, rounding: float, bit: int) -> Int:
+    """For each bin, with a bin of -1 before and after, its share of a cell's id, or -1."""
+    first, last = np.floor(low - rounding), np.floor(high + rounding)
+    whole = (first == last) & (first >= 0) & (last < size)
+    shares = np.where(whole, _spread(np.where(whole, first, 0).astype(np.int64)) << bit, -1)
+    return np.concatenate([[-1], shares, [-1]])
 
 
 def _spread_int(value: int) -> int:

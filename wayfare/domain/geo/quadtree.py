@@ -11,6 +11,7 @@ Reference: Samet, The Quadtree and Related Hierarchical Data Structures, ACM Com
 from __future__ import annotations
 
 import bisect
+import functools
 import hashlib
 from dataclasses import dataclass, field
 
@@ -19,11 +20,19 @@ import numpy.typing as npt
 
 from wayfare.domain.errors import ArtifactRefused
 from wayfare.domain.geo import arrays
-from wayfare.domain.geo.cells import cell_of_point, cells_of
+from wayfare.domain.geo.cells import cell_of_point, cells_of, demorton, morton
 
 SCHEMA = 1
 FINEST_LEVEL = 20
 """Points are told apart down to this level (about 30 m); no leaf is smaller."""
+
+_TABLE_DEPTH = 11
+"""A table of answers has at most 4^11 entries, 16 MiB: 2,048 of the smallest leaves each way."""
+_AT_ONCE = 16_384
+"""Points whose intermediate values stay inside a core's cache."""
+
+_EAST, _SOUTH = 0x1555555555555555, 0x2AAAAAAAAAAAAAAA
+"""The bits of a cell's column and of its row."""
 
 Int = npt.NDArray[np.int64]
 _ARRAYS = ("level", "cell", "parent", "rows", "starts", "answers")
@@ -63,6 +72,37 @@ class QuadTree:
             return 0
         return self._answers[bisect.bisect_right(self._starts, code) - 1]
 
+    def leaves(self, codes: Int) -> npt.NDArray[np.int32]:
+        """`leaf` for many points, given by their cells of FINEST_LEVEL."""
+        table, shift, east, south = self._table
+        found = np.empty(len(codes), np.int32)
+        room = min(_AT_ONCE, len(codes))
+        columns, rows = np.empty((2, room), np.int64)
+        for start in range(0, len(codes), _AT_ONCE):
+            part, out = codes[start : start + _AT_ONCE], found[start : start + _AT_ONCE]
+            x, y = columns[: len(part)], rows[: len(part)]
+            # Columns and rows are subtracted as they are, interleaved: a borrow runs through bits that are cut off.
+            if shift:
+                part = np.right_shift(part, shift, out=x)
+            np.bitwise_and(part, _SOUTH, out=y)
+            np.subtract(y, south, out=y)
+            np.bitwise_and(y, _SOUTH, out=y)
+            np.bitwise_and(part, _EAST, out=x)
+            np.subtract(x, east, out=x)
+            np.bitwise_and(x, _EAST, out=x)
+            np.bitwise_or(x, y, out=x)
+            np.take(table, x, out=out, mode="clip")
+        beyond = np.flatnonzero(found < 0)
+        if len(beyond):
+            found[beyond] = self._searched(codes[beyond])
+        return found
+
+    def _searched(self, codes: Int) -> Int:
+        """`leaves` by a binary search each."""
+        first, end = self._range
+        answers = self.answers[np.searchsorted(self.starts, codes, "right") - 1]
+        return np.where((codes >= first) & (codes < end), answers, 0)
+
     def paths(self) -> npt.NDArray[np.int32]:
         """For each node, the nodes from itself up to the root, padded with -1: int32 [nodes, depth]."""
         depth = int(self.level.max() - self.level[0]) + 1
@@ -72,6 +112,38 @@ class QuadTree:
             table[:, step] = at
             at = np.where(at >= 0, self.parent[np.maximum(at, 0)], -1)
         return table
+
+    @functools.cached_property
+    def _table(self) -> tuple[npt.NDArray[np.int32], int, int, int]:
+        """The answers for a square of cells of the smallest leaf's level, and its place: see `leaves`.
+
+        Its entries are in Morton order from the square's own corner, the last being -1 for all that is outside. It is
+        as large as the leaves that hold points ask for, up to 4^_TABLE_DEPTH entries around their middle.
+        """
+        level = int(self.level.max())
+        shift = 2 * (FINEST_LEVEL - level)
+        held = np.flatnonzero(self.rows[self._leaf_nodes] > 0)
+        nodes = self._leaf_nodes[held] if len(held) else np.zeros(1, np.int64)
+        x, y = demorton(self.cell[nodes] << 2 * (level - self.level[nodes]))
+        wide = np.left_shift(1, level - self.level[nodes])
+        span = max(int((x + wide).max() - x.min()), int((y + wide).max() - y.min()))
+        depth = min(_TABLE_DEPTH, level, max(0, span - 1).bit_length())
+        side, size = 1 << depth, 1 << level
+        middle = (int(np.average(v + wide / 2, weights=self.rows[nodes] + 1)) for v in (x, y))
+        if span <= side:
+            middle = (int(v.min()) + side // 2 for v in (x, y))
+        corner = morton(*(min(max(0, at - side // 2), size - side) for at in middle))
+        east, south = int(corner) & _EAST, int(corner) & _SOUTH
+        inside = np.arange(side * side)
+        cells = ((inside & _EAST | _SOUTH) + east & _EAST) | ((inside & _SOUTH | _EAST) + south & _SOUTH)
+        return np.append(self._searched(cells << shift), -1).astype(np.int32), shift, east, south
+
+    @property
+    def _leaf_nodes(self) -> Int:
+        """The row of each leaf's own node, in the order of `starts`."""
+        inner = np.unique(self.parent[self.parent >= 0])
+        nodes = np.setdiff1d(np.arange(len(self.level)), inner)
+        return nodes[np.argsort(self.cell[nodes] << 2 * (FINEST_LEVEL - self.level[nodes]))]
 
     @property
     def nodes(self) -> int:

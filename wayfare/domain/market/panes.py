@@ -15,6 +15,7 @@ from wayfare.domain.geo.cells import cells_of
 from wayfare.domain.market import fleet
 from wayfare.domain.market.draws import Float, Int
 from wayfare.domain.market.places import Places
+from wayfare.domain.streams.cabs import DROP_OFF_M
 from wayfare.domain.streams.panes import PANE_MS
 
 
@@ -71,7 +72,10 @@ class Legs:
         free, trip = state == fleet.AVAILABLE, state == fleet.ON_TRIP
         available = self._at_minutes(places, first_pane, panes, t0[free], t1[free], ends[free])
         drop = ends[trip][:, [2, 3, 2, 3]]
-        soon = np.maximum(t0[trip], t1[trip] - fleet.DROPPING_MS)
+        # As ingest must: by the distance left, for it cannot know when a trip will end.
+        far = np.hypot(ends[trip, 2] - ends[trip, 0], ends[trip, 3] - ends[trip, 1])
+        near = np.minimum(1.0, DROP_OFF_M / np.maximum(far, 1.0))
+        soon = t1[trip] - np.floor((t1[trip] - t0[trip]) * near).astype(np.int64)
         dropping = self._at_minutes(places, first_pane, panes, soon, t1[trip], drop)
         lat, lon = places.to_degrees(ends[trip, 0], ends[trip, 1])
         return available, dropping, count(first_pane, panes, t0[trip] // PANE_MS, cells_of(lat, lon))

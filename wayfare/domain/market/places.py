@@ -153,7 +153,7 @@ class Places:
         per_lat, per_lon = self.metres_per_degree
         lat = self.lat[place] + radius * np.sin(2.0 * math.pi * u_angle) / per_lat
         lon = self.lon[place] + radius * np.cos(2.0 * math.pi * u_angle) / per_lon
-        inside = holds(self.city, lat, lon)
+        inside = self.city.holds_each(lat, lon)
         lat, lon = np.where(inside, lat, self.lat[place]), np.where(inside, lon, self.lon[place])
         return np.round(lat, 6), np.round(lon, 6)
 
@@ -176,19 +176,6 @@ class Places:
 
 def _between(per_degree: tuple[float, float], a: tuple[float, float], b: tuple[float, float]) -> tuple[float, float]:
     return (a[0] - b[0]) * per_degree[0], (a[1] - b[1]) * per_degree[1]
-
-
-def holds(city: City, lat: Float, lon: Float) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    """`City.holds` for arrays of points."""
-    inside = np.zeros(lat.shape, np.bool_)
-    previous = city.boundary[-1]
-    for corner in city.boundary:
-        if corner.lat != previous.lat:
-            crosses = (corner.lat > lat) != (previous.lat > lat)
-            edge = (previous.lon - corner.lon) * (lat - corner.lat) / (previous.lat - corner.lat) + corner.lon
-            inside ^= crosses & (lon < edge)
-        previous = corner
-    return inside
 
 
 def places_of(city: City) -> Places:

@@ -25,12 +25,13 @@ def between(
     dates: npt.NDArray[np.int64],
     hours: npt.NDArray[np.int64],
     cells: npt.NDArray[np.int64],
+    prior: float = PRIOR,
 ) -> list[float]:
     """Variances of the effects of an hour and of a day, in units of the rows' variance. residual: mean 0, variance 1 per cell."""
     there = ~np.isnan(residual)
     r, date, hour, cell = residual[there], dates[there], hours[there], cells[there]
     if not len(r):
-        return [PRIOR, PRIOR]
+        return [prior, prior]
     _, group = np.unique(date * 24 + hour, return_inverse=True)
     _, first = np.unique(group, return_index=True)
     _, day = np.unique(date, return_inverse=True)
@@ -43,12 +44,12 @@ def between(
     free_groups = max(0, len(n) - len(np.unique(cell)))
     free_days = max(0, len(n_day) - len(np.unique(cell >= 24)))
     seen = len(n) / max(1, free_groups)
-    both = float((s**2 - q).sum()) / same_hour * seen if same_hour and free_groups else PRIOR
-    one = float((s_day**2).sum() - (s**2).sum()) / same_day / _FADED * seen if same_day and free_days else PRIOR
-    of_day = _cautious(max(0.0, one), free_days, PRIOR_DAYS)
-    return [_cautious(max(0.0, both - max(0.0, one)), free_groups, PRIOR_HOURS), of_day]
+    both = float((s**2 - q).sum()) / same_hour * seen if same_hour and free_groups else prior
+    one = float((s_day**2).sum() - (s**2).sum()) / same_day / _FADED * seen if same_day and free_days else prior
+    of_day = _cautious(max(0.0, one), free_days, PRIOR_DAYS, prior)
+    return [_cautious(max(0.0, both - max(0.0, one)), free_groups, PRIOR_HOURS, prior), of_day]
 
 
-def _cautious(found: float, freedom: float, weight: float) -> float:
-    shrunk = (freedom * found + weight * PRIOR) / (freedom + weight)
+def _cautious(found: float, freedom: float, weight: float, prior: float) -> float:
+    shrunk = (freedom * found + weight * prior) / (freedom + weight)
     return shrunk * (1.0 + math.sqrt(2.0 / (freedom + weight)))

@@ -1,12 +1,13 @@
 """What each feature looked like in training: the reference that drift in production is measured against.
 
 Moments up to the fourth, because the false-alarm rate of a divergence from mean and variance alone is wrong on skewed
-features; overall, and by hour of weekdays and weekends, because a feature that follows the clock would otherwise
-"drift" every night; and how much hours and days differ beyond what their rows explain, because riders of one hour share
+features; overall, and by hour of weekdays and weekends (from Friday evening to Sunday evening), because a feature that follows
+the clock would otherwise "drift" every night; and how much hours and days differ beyond what their rows explain, because riders of one hour share
 weather and traffic.
 
 Schema 2 adds to schema 1: kinds, bins with counts, the skewness of squares, categories by hour, the variance between hours and
-days, and the same of what the model said (`predictions`) and of bookings (`outcomes`). Readers take both.
+days, and the same of what the model said (`predictions`) and of bookings (`outcomes`). Readers take both. A part that a schema-2 file of an earlier version
+lacks (`shared`, `named`) is 0.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from wayfare.domain.models.between import between
+from wayfare.domain.models.between import PRIOR, between
 from wayfare.domain.pricing.surge import LEVELS
 
 Float = npt.NDArray[np.float64]
@@ -32,6 +33,10 @@ MOST_LISTED = 30
 """Categories that are counted one by one, the most frequent ones; all others are "other"."""
 CHARTED = 12
 """Listed categories whose shares are watched one by one; the others show in the whole."""
+MOSTLY_SHARED = 0.5
+"""From this part of its variance on a feature is of the hour and the day (weather) rather than of the row."""
+EVENING = 18
+"""Local hour from which Friday is like Saturday and Sunday like Monday: who goes out at night, and when, follows the day after."""
 CLOCK = ("hour", "weekday")
 """Kinds of features that are the clock itself: they cannot drift, and only whether they are there is watched."""
 BOOKED = ("booked", *(f"booked_at_{round(level * 100)}" for level in LEVELS))
@@ -94,6 +99,15 @@ def bin_of(values: Float, edges: Sequence[float]) -> Int:
     return np.searchsorted(np.asarray(edges, np.float64), values, side="right").astype(np.int64)
 
 
+def of_weekend(weekdays: Int, hours: Int) -> npt.NDArray[np.bool_]:
+    """Which local hours are of the weekend: from Friday's EVENING to Sunday's. weekdays: 0 = Monday.
+
+    >>> of_weekend(np.array([4, 4, 5, 6, 6, 0]), np.array([17, 18, 9, 17, 18, 1])).tolist()
+    [False, True, True, True, False, False]
+    """
+    return np.asarray((weekdays == 5) | ((weekdays == 4) & (hours >= EVENING)) | ((weekdays == 6) & (hours < EVENING)))
+
+
 def describe(
     values: Float, hours: Int, weekdays: Int, categorical: bool, dates: Int | None = None, kind: str = ""
 ) -> Any:
@@ -121,7 +135,8 @@ def describe(
     width = len(listed) + 1 if categorical else len(edges) + 1
     shape["counts"] = np.bincount(code[code >= 0], minlength=width).tolist()
     residual = np.full(len(values), np.nan)
-    for name, days in (("weekday", weekdays < 5), ("weekend", weekdays >= 5)):
+    weekend = of_weekend(weekdays, hours)
+    for name, days in (("weekday", ~weekend), ("weekend", weekend)):
         for hour in range(24):
             here = days & (hours == hour)
             if not here.any():
@@ -132,15 +147,31 @@ def describe(
             if int(here.sum()) >= FEWEST_ROWS:
                 counts = np.bincount(code[here & (code >= 0)], minlength=width).tolist()
                 parts[f"{name}:{hour}"] = found | {"counts": counts, "days": len(np.unique(dates[here]))}
-    cells = hours + 24 * (weekdays >= 5)
+    cells = hours + 24 * weekend
+    shape["shared"] = shared = _shared(values, dates * 24 + hours)
+    prior = PRIOR if shared < MOSTLY_SHARED else 1.0
     gone = np.isnan(values).astype(np.float64)
     shape["between"] = {
-        "mean": between(residual, dates, hours, cells),
+        "mean": between(residual, dates, hours, cells, prior),
         "variance": between(_standard(residual**2, cells), dates, hours, cells),
         "missing": between(_standard(gone, cells), dates, hours, cells),
         "categories": _of_categories(code, listed, dates, hours, cells) if categorical else None,
     }
     return moments(values) | shape | {"by_hour": parts}
+
+
+def _shared(values: Float, moments_: Int) -> float:
+    """The part of the variance that lies between hours of days: 1 for weather, which all rows of an hour have alike."""
+    known = ~np.isnan(values)
+    if not known.any() or not (variance := float(values[known].var())):
+        return 0.0
+    _, group = np.unique(moments_[known], return_inverse=True)
+    rows = np.bincount(group)
+    free = int(known.sum()) - len(rows)
+    if not free:
+        return 0.0
+    apart = values[known] - (np.bincount(group, values[known]) / rows)[group]
+    return round(max(0.0, 1.0 - float((apart**2).sum()) / free / variance), 4)
 
 
 def _codes(values: Float, listed: Sequence[int], edges: Sequence[float], categorical: bool) -> Int:
@@ -185,11 +216,12 @@ def drift_reference(
     at_least: Float | None = None,
     multipliers: Float | None = None,
     booked: Outcomes | None = None,
+    named: float = 0.0,
 ) -> Any:
     """The content of `drift_reference.json`: the reference of every feature. values: float64 [rows, features].
 
     at_least: what the model says of these rows, [rows, 7], and the multipliers read off it. booked: of quotes and not of
-    trips; None where no outcome of a quote is known yet.
+    trips; None where no outcome of a quote is known yet. named: the share of the rows that name their rider.
     """
     kinds = kinds or ["category" if category else "number" for category in categorical]
     predictions = outcomes = None
@@ -213,6 +245,7 @@ def drift_reference(
         "schema": SCHEMA,
         "rows": len(values),
         "days": 0 if dates is None else len(np.unique(dates)),
+        "named": round(named, 6),
         "features": {
             name: describe(values[:, column], hours, weekdays, is_category, dates, kind if kind in CLOCK else "")
             for column, (name, is_category, kind) in enumerate(zip(names, categorical, kinds, strict=True))

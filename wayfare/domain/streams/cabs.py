@@ -14,12 +14,13 @@ Work per batch is a few NumPy operations per *round*; a round holds at most one 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from wayfare.domain.geo.cells import cells_of, distance_m
+from wayfare.domain.geo.cells import EARTH_RADIUS_M, cells_of, distance_m
 from wayfare.domain.streams import sketch
 from wayfare.domain.streams.columns import PingColumns
 from wayfare.domain.streams.distinct import identity_hash
@@ -34,10 +35,12 @@ DETOUR = 1.3
 """Road distance over straight line, a usual figure for street grids (the diagonal of a square grid is 1.27 on average)."""
 CITY_SPEED_MS = 7.0
 """Metres per second (25 km/h), the mean speed of an occupied cab in a dense city."""
+DROP_OFF_M = DROP_OFF_MS / 1000 * CITY_SPEED_MS / DETOUR
+"""Straight line from the drop place within which a cab on a trip is about to drop off: 5 minutes of estimated time."""
 FORGET_MS = 20 * 60_000
 """A driver unheard for longer is forgotten: any older ping would be late anyway."""
 
-_AVAILABLE, _ON_TRIP = PING_STATUSES.index("available"), PING_STATUSES.index("on_trip")
+_AVAILABLE, _ON_TRIP, _OFFLINE = (PING_STATUSES.index(status) for status in ("available", "on_trip", "offline"))
 _SEEN_AT_ONCE = 65_536
 
 _COLUMNS: dict[str, tuple[str, float]] = {
@@ -64,7 +67,10 @@ Members = tuple[Ints, Hashes]
 
 
 class Cabs:
-    """See the module. `apply` and `sweep` are the only things that change it."""
+    """See the module. `apply` and `sweep` are the only things that change it.
+
+    ended: cabs that fell `silent` without having gone offline.
+    """
 
     gauges: tuple[str, ...] = ("cabs_available", "cabs_dropping_off", "trips_started")
 
@@ -75,6 +81,9 @@ class Cabs:
         self._started: list[Members] = []
         self._seen = np.zeros((0, 2), np.uint64)
         self._new_seen: list[npt.NDArray[np.uint64]] = []
+        self.ended: Counter[str] = Counter()
+        self._unmerged = 0
+        self._seen_in = np.full(64, -1, np.int64)
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -90,16 +99,13 @@ class Cabs:
             return outcome
         ids = rows.ids if len(at) == len(rows.ids) else [rows.ids[i] for i in at.tolist()]
         slots = self._slots_of(ids)
-        order = np.argsort(slots, kind="stable")
-        ordered = slots[order]
-        first = np.concatenate([[True], ordered[1:] != ordered[:-1]])
-        if first.all():
+        turn = _turns(slots)
+        last = int(turn.max())
+        if last == 0:
             self._round(rows, at, slots, pane_start_ms, outcome)
             return outcome
-        starts = np.flatnonzero(first)
-        turn = np.empty(len(slots), np.int64)
-        turn[order] = np.arange(len(slots)) - np.repeat(starts, np.diff(np.append(starts, len(slots))))
-        by_turn = np.argsort(turn, kind="stable")
+        # Sixteen bits sort by radix, in a fraction of the time.
+        by_turn = np.argsort(turn.astype(np.uint16) if last < 65_536 else turn, kind="stable")
         for group in np.split(by_turn, np.cumsum(np.bincount(turn))[:-1]):
             self._round(rows, at[group], slots[group], pane_start_ms, outcome)
         return outcome
@@ -107,22 +113,20 @@ class Cabs:
     def _slots_of(self, ids: Any) -> Ints:
         """The slot of each driver; new drivers get one."""
         known = self._slots
-        slots = [known.get(i, -1) for i in ids]
-        if -1 in slots:
-            for position, slot in enumerate(slots):
-                if slot < 0:
-                    slots[position] = self._new(ids[position])
-        return np.array(slots, np.int64)
+        try:
+            return np.array([known[i] for i in ids], np.int64)
+        except KeyError:
+            for identity in dict.fromkeys(ids):
+                if identity not in known:
+                    known[identity] = self._new(identity)
+        return np.array([known[i] for i in ids], np.int64)
 
     def _new(self, identity: str) -> int:
-        known = self._slots.get(identity)
-        if known is not None:
-            return known
         slot = self._free.pop() if self._free else len(self._slots)
         if slot >= len(self._c["t"]):
             for name, (kind, value) in _COLUMNS.items():
                 self._c[name] = np.concatenate([self._c[name], np.full(len(self._c[name]), value, kind)])
-        self._slots[identity] = slot
+            self._seen_in = np.concatenate([self._seen_in, np.full(len(self._seen_in), -1)])
         self._c["hash"][slot] = identity_hash(identity)
         return slot
 
@@ -134,7 +138,7 @@ class Cabs:
         duplicate, behind = t == last, t < last
         # A first fix has no step to judge: `last` is -1 and the time since then is taken as endless.
         reach = np.where(last < 0, np.inf, GPS_NOISE_M + (t - last) * (TELEPORT_MS / 1000))
-        teleport = ~(duplicate | behind) & (distance_m(c["lat"][slots], c["lon"][slots], lat, lon) > reach)
+        teleport = ~(duplicate | behind) & _beyond(c["lat"][slots], c["lon"][slots], lat, lon, reach)
         if teleport.any():
             teleport = self._still_teleporting(teleport, slots, t, lat, lon)
         outcome["duplicate"] += int(duplicate.sum())
@@ -156,9 +160,15 @@ class Cabs:
         c["cell"][slots], c["status"][slots], c["suspect_t"][slots] = cell, status, -1
         c["live"][slots] = pane_start_ms - seen <= SILENT_MS
         c["drop"][slots] = self._drop_cells(on_trip, lat, lon, rows.drop_lat[at], rows.drop_lon[at])
-        self._new_seen.append(np.stack([c["hash"][slots], cell.astype(np.uint64)], axis=1))
-        if len(self._new_seen) * len(at) > _SEEN_AT_ONCE:
-            self._merge_seen()
+        moved = np.flatnonzero(self._seen_in[slots] != cell)
+        if len(moved):
+            slots, cell = slots[moved], cell[moved]
+            self._seen_in[slots] = cell
+            self._new_seen.append(np.stack([c["hash"][slots], cell.astype(np.uint64)], axis=1))
+            self._unmerged += len(moved)
+            # At least as many as are held already, so that merging costs the same per ping however many there are.
+            if self._unmerged > max(_SEEN_AT_ONCE, len(self._seen)):
+                self._merge_seen()
 
     def _still_teleporting(self, teleport: Any, slots: Ints, t: Ints, lat: Any, lon: Any) -> Any:
         """Which of the leaps are refused: all but those that continue an earlier refused fix. Remembers the refused."""
@@ -174,23 +184,25 @@ class Cabs:
 
     @staticmethod
     def _drop_cells(on_trip: Any, lat: Any, lon: Any, drop_lat: Any, drop_lon: Any) -> Ints:
-        """The drop cell of each cab with at most DROP_OFF_MS of estimated time left as of this fix, else -1."""
+        """The drop cell of each cab within DROP_OFF_M of its drop place as of this fix, else -1."""
         cells = np.full(len(lat), -1, np.int64)
         told = np.flatnonzero(on_trip & ~np.isnan(drop_lat))
         if len(told):
-            left = distance_m(lat[told], lon[told], drop_lat[told], drop_lon[told]) * (DETOUR / CITY_SPEED_MS * 1000)
-            near = told[left <= DROP_OFF_MS]
+            near = told[distance_m(lat[told], lon[told], drop_lat[told], drop_lon[told]) <= DROP_OFF_M]
             cells[near] = cells_of(drop_lat[near], drop_lon[near])
         return cells
 
     def sweep(self, pane_end_ms: int) -> None:
         """A pane has ended: cabs silent for more than SILENT_MS no longer count, long unheard ones are forgotten."""
         c = self._c
-        c["live"] &= pane_end_ms - c["seen"] <= SILENT_MS
+        silent = c["live"] & (pane_end_ms - c["seen"] > SILENT_MS)
+        c["live"] &= ~silent
+        self.ended["silent"] += int((silent & (c["status"] != _OFFLINE)).sum())
         gone = (pane_end_ms - c["seen"] > FORGET_MS).tolist()
         for identity in [identity for identity, slot in self._slots.items() if gone[slot]]:
             slot = self._slots.pop(identity)
             self._free.append(slot)
+            self._seen_in[slot] = -1
             for name, (_kind, value) in _COLUMNS.items():
                 c[name][slot] = value
 
@@ -204,6 +216,11 @@ class Cabs:
             counted, cell = self._c["live"] & (self._c["drop"] >= 0), self._c["drop"]
         return cell[counted], self._c["hash"][counted]
 
+    def located(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Latitude and longitude of each cab that `cabs_available` counts now."""
+        counted = self._c["live"] & (self._c["status"] == _AVAILABLE)
+        return self._c["lat"][counted], self._c["lon"][counted]
+
     def new_pane(self) -> None:
         """Flows start again from nothing."""
         self._started = []
@@ -215,14 +232,15 @@ class Cabs:
 
     def new_interval(self) -> None:
         """An aligned interval of cabs seen begins."""
-        self._seen, self._new_seen = np.zeros((0, 2), np.uint64), []
+        self._seen, self._new_seen, self._unmerged = np.zeros((0, 2), np.uint64), [], 0
+        self._seen_in.fill(-1)
 
     def _merge_seen(self) -> None:
         if self._new_seen:
             pairs = np.concatenate([self._seen, *self._new_seen])
             # One 64-bit word stands for the pair: equal words of unequal pairs are a 1 in 10^7 event at a million pairs.
             _words, first = np.unique(pairs[:, 0] ^ sketch.mix(pairs[:, 1], 1), return_index=True)
-            self._seen, self._new_seen = pairs[first], []
+            self._seen, self._new_seen, self._unmerged = pairs[first], [], 0
 
     def dump(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         """The whole state as JSON and arrays, drivers sorted by id, for a snapshot."""
@@ -233,7 +251,7 @@ class Cabs:
         # A round takes one ping of each driver, so how the log was cut into batches decides the order in this list.
         order = np.lexsort((hashes, cells))
         self._merge_seen()
-        return {"ids": ids}, arrays | {
+        return {"ids": ids, "ended": dict(sorted(self.ended.items()))}, arrays | {
             "started_cell": cells[order],
             "started_hash": hashes[order],
             "seen_pairs": self._seen,
@@ -245,13 +263,55 @@ class Cabs:
         cabs = cls()
         cabs._slots = {identity: slot for slot, identity in enumerate(meta["ids"])}
         room = max(64, len(cabs._slots))
+        cabs._seen_in = np.full(room, -1, np.int64)
         for name, (kind, value) in _COLUMNS.items():
             cabs._c[name] = np.full(room, value, kind)
             cabs._c[name][: len(cabs._slots)] = arrays[name]
         if len(arrays["started_cell"]):
             cabs._started = [(arrays["started_cell"], arrays["started_hash"])]
         cabs._seen = arrays["seen_pairs"].reshape(-1, 2)
+        cabs.ended = Counter(meta.get("ended", {}))
         return cabs
+
+    @classmethod
+    def taken_over(cls, parts: Sequence[Cabs], mine: Callable[[Sequence[str]], npt.NDArray[np.bool_]]) -> Cabs:
+        """Of the drivers of some partitions those that are mine; the trips that they started are counted already."""
+        dumps = [part.dump() for part in parts]
+        ids = [identity for meta, _arrays in dumps for identity in meta["ids"]]
+        at = np.array(sorted(np.flatnonzero(mine(ids)).tolist(), key=ids.__getitem__), np.int64)
+        arrays = {name: np.concatenate([own[name] for _meta, own in dumps])[at] for name in _COLUMNS}
+        # Who was seen in this interval is known still: it is shorter than FORGET_MS.
+        seen = np.unique(np.concatenate([own["seen_pairs"] for _meta, own in dumps]), axis=0)
+        arrays["seen_pairs"] = seen[np.isin(seen[:, 0], arrays["hash"])]
+        arrays["started_cell"], arrays["started_hash"] = _joined([])
+        return cls.restore({"ids": [ids[i] for i in at]}, arrays)
+
+
+def _turns(slots: Ints) -> Ints:
+    """For each position how many earlier ones hold the same slot."""
+    count = len(slots)
+    bits = count.bit_length()
+    # Slot above position in one word: sorting whole words is several times faster than a stable argsort.
+    words = np.sort((slots << bits) | np.arange(count))
+    order, ordered = words & ((1 << bits) - 1), words >> bits
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    turn = np.zeros(count, np.int64)
+    if len(starts) < count:
+        turn[order] = np.arange(count) - np.repeat(starts, np.diff(np.append(starts, count)))
+    return turn
+
+
+def _beyond(lat1: Any, lon1: Any, lat2: Any, lon2: Any, reach_m: Any) -> npt.NDArray[np.bool_]:
+    """Which pairs of points are further apart than `reach_m`.
+
+    Degrees taken as if on the equator are never too short, so that most pairs need no trigonometry.
+    """
+    above = EARTH_RADIUS_M * np.radians(np.hypot(lat2 - lat1, lon2 - lon1)) * (1 + 1e-9)
+    far = np.flatnonzero(above > reach_m)
+    beyond = np.zeros(len(above), bool)
+    if len(far):
+        beyond[far] = distance_m(lat1[far], lon1[far], lat2[far], lon2[far]) > reach_m[far]
+    return beyond
 
 
 def _joined(parts: list[Members]) -> Members:

@@ -19,9 +19,14 @@ NO_CITY = ""
 """The city of an event whose place no registered city holds: recorded, and counted as out of city."""
 
 TOO_FAR_AHEAD_MS = 5 * 60_000
+"""A phone's clock that nobody set is wrong by minutes, one that is set by seconds: beyond this the time means nothing."""
 LATE_MS = 10 * 60_000
+"""As long as flows look back: what comes later could change no price that is still asked for."""
 SILENT_MS = 5 * 60_000
+"""Longer than a tunnel, a garage or a lost network lasts, and five times the minute between two fixes of a slow tracker;
+shorter than a cab that left without signing off may be offered to riders."""
 REQUEST_EXPIRES_MS = 15 * 60_000
+"""A rider who was matched with nobody for so long has left; apps that die never say `cancelled`."""
 
 PING_STATUSES = ("available", "en_route", "on_trip", "offline")
 REQUEST_STATUSES = ("opened", "matched", "cancelled", "expired")
@@ -123,6 +128,17 @@ Event = DriverPing | RideRequest | Trip | WeatherObservation
 class Tick:
     """Time moving in one partition: each city's clock in milliseconds. Not an event: it counts as no row."""
 
+    received_at_ms: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """The last word of a partition whose topic has a newer generation: time moves to each city's moment, and then no more.
+
+    successor: the generation that goes on from here.
+    """
+
+    successor: str
     received_at_ms: Mapping[str, int]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ class Observations:
 
     def __init__(self) -> None:
         self.newest: dict[str, dict[str, float]] = {}
+        self.ended: Counter[str] = Counter()
 
     def apply(self, rows: WeatherColumns, pane_start_ms: int) -> Counter[str]:
         """Move the state by rows; how many were `applied`, and rejected by reason."""
@@ -61,4 +63,15 @@ class Observations:
         """The state that `dump` gave."""
         observations = cls()
         observations.newest = dict(meta["newest"])
+        return observations
+
+    @classmethod
+    def taken_over(
+        cls, parts: Sequence[Observations], mine: Callable[[Sequence[str]], npt.NDArray[np.bool_]]
+    ) -> Observations:
+        """Of the cells of some partitions those that are mine."""
+        observations = cls()
+        newest = {cell: seen for part in parts for cell, seen in part.newest.items()}
+        cells = sorted(newest)
+        observations.newest = {cells[i]: newest[cells[i]] for i in np.flatnonzero(mine(cells)).tolist()}
         return observations

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wayfare.domain.errors import InvalidInput
-from wayfare.domain.streams.panes import PaneRegister
+from wayfare.domain.streams.panes import SEEN, PaneRegister
 
 _HEAD = struct.Struct(">qBBqqI")
 _VERSION = 1
@@ -53,7 +53,12 @@ def encode(register: PaneRegister) -> bytes:
 
 
 def exact(register: PaneRegister) -> PaneRegister:
-    """What live readers get: without the distinct part, and without the sketch while there are exact counts."""
+    """What live readers get: without the distinct part, and without the sketch while there are exact counts.
+
+    A register of cabs seen is asked seldom and by its sketches, so it stays whole.
+    """
+    if register.gauge == SEEN:
+        return register
     serves_alone = len(register.cells) == 0 and register.total > 0
     return replace(register, sketch=register.sketch if serves_alone else None, distinct=None)
 

@@ -12,6 +12,7 @@ log up to `covers_offset`, and a writer wins only with a higher offset, so a zom
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,8 +23,11 @@ from wayfare.domain.streams import sketch
 from wayfare.domain.streams.distinct import Registers
 
 PANE_MS = 60_000
+"""A minute: a price looks back over whole panes, so a shorter pane would cost more registers and gain less than the tick
+(a second) already gives the open one; a longer one would make silence and expiry, judged at its end, coarse."""
 WINDOW_PANES = 10
-"""Flows are summed over this many panes."""
+"""Flows are summed over this many panes: ten minutes, about the time in which a cab five minutes away comes and leaves
+again. Over fewer, a cell of a quiet district has too few requests to tell demand from chance."""
 
 LEVELS = ("cabs_available", "cabs_dropping_off", "requests_waiting")
 FLOWS = ("requests_opened", "trips_started")
@@ -48,8 +52,10 @@ GAUGE_SOURCE = {
 """What a city must have (`City.sources`) for a gauge to mean anything; without it the gauge is missing, never zero."""
 
 SEEN = "cabs_seen"
-"""Register of cabs seen, per aligned interval of `SEEN_PANES` panes: every cab counts once in each cell it was in."""
+"""Register of cabs seen, per aligned interval of `SEEN_PANES` panes: every cab counts once in each cell it was in. Its
+pane is the interval's last."""
 SEEN_PANES = 10
+"""Ten minutes: as long as flows are summed, and long enough for a driving cab to show in every cell of its way."""
 
 GAP_PANES = WINDOW_PANES + 2
 """Most registers closed when time leaps: the pane that was open and the newest of those passed. More would be equal to
@@ -114,5 +120,11 @@ class WindowStore(Protocol):
     def put(self, registers: list[PaneRegister]) -> int:
         """Store each register unless one with the same or a higher offset is there; returns how many were stored."""
 
-    def read(self, city: str, newest_pane: int) -> list[PaneRegister]:
-        """All registers of the panes `newest_pane - WINDOW_PANES` to `newest_pane + 1`, exact parts, in one round trip."""
+    def read(self, city: str, newest_pane: int, whole: Collection[int] = ()) -> list[PaneRegister]:
+        """All registers of the panes `newest_pane - WINDOW_PANES` to `newest_pane + 1`, exact parts, in one round trip.
+
+        whole: panes that the reader has whole already (`LiveWindow.whole_panes`), left out.
+        """
+
+    def read_seen(self, city: str, interval: int) -> list[PaneRegister]:
+        """The whole registers `SEEN` of one aligned interval, one for each partition that has closed it."""

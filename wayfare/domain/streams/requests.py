@@ -8,6 +8,7 @@ that comes first leaves a tombstone, and the `opened` that follows counts as ope
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,13 +31,17 @@ _STEPS, _CELL, _OPENED_AT, _TOUCHED, _HASH, _WAITING = range(6)
 
 
 class Requests:
-    """See the module. Per request: bits of the steps seen, pickup cell, when opened, last touched, hash, waiting."""
+    """See the module. Per request: bits of the steps seen, pickup cell, when opened, last touched, hash, waiting.
+
+    ended: requests that `expired` without a terminal status, and that were `ended_before_opened`.
+    """
 
     gauges: tuple[str, ...] = ("requests_waiting", "requests_opened")
 
     def __init__(self) -> None:
         self._requests: dict[str, list[int]] = {}
         self._opened: list[tuple[int, int]] = []
+        self.ended: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._requests)
@@ -66,6 +71,8 @@ class Requests:
         if status == _OPENED:
             known[_CELL], known[_OPENED_AT] = cell, heard
             self._opened.append((cell, known[_HASH]))
+            if known[_STEPS] & _TERMINAL:
+                self.ended["ended_before_opened"] += 1
         known[_WAITING] = int(
             known[_CELL] >= 0
             and not known[_STEPS] & _TERMINAL
@@ -78,6 +85,7 @@ class Requests:
         for identity, known in list(self._requests.items()):
             if known[_WAITING] and pane_end_ms - known[_OPENED_AT] > REQUEST_EXPIRES_MS:
                 known[_WAITING] = 0
+                self.ended["expired"] += 1
             if pane_end_ms - known[_TOUCHED] > FORGET_MS:
                 del self._requests[identity]
 
@@ -101,7 +109,7 @@ class Requests:
         ids = sorted(self._requests)
         rows = np.array([[v if v < 1 << 63 else v - (1 << 64) for v in self._requests[i]] for i in ids], np.int64)
         opened = self.members("requests_opened")
-        return {"ids": ids}, {
+        return {"ids": ids, "ended": dict(sorted(self.ended.items()))}, {
             "requests": rows.reshape(len(ids), 6),
             "opened_cell": opened[0],
             "opened_hash": opened[1],
@@ -114,5 +122,15 @@ class Requests:
         for identity, row in zip(meta["ids"], arrays["requests"].tolist(), strict=True):
             row[_HASH] &= (1 << 64) - 1
             requests._requests[identity] = row
+        requests.ended = Counter(meta.get("ended", {}))
         requests._opened = list(zip(arrays["opened_cell"].tolist(), arrays["opened_hash"].tolist(), strict=True))
+        return requests
+
+    @classmethod
+    def taken_over(cls, parts: Sequence[Requests], mine: Callable[[Sequence[str]], npt.NDArray[np.bool_]]) -> Requests:
+        """Of the requests of some partitions those that are mine; that they were opened is counted already."""
+        requests = cls()
+        rows = {identity: row for part in parts for identity, row in part._requests.items()}
+        ids = sorted(rows)
+        requests._requests = {ids[i]: list(rows[ids[i]]) for i in np.flatnonzero(mine(ids)).tolist()}
         return requests

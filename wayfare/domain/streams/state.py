@@ -8,8 +8,8 @@ state and write the same bytes, and a snapshot with its offset can stand for eve
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +18,12 @@ from wayfare.domain.errors import InvalidInput
 from wayfare.domain.streams import distinct, pane_bytes, sketch
 from wayfare.domain.streams.cabs import Cabs
 from wayfare.domain.streams.columns import Columns, Segment, TickAt, Unreadable
-from wayfare.domain.streams.events import NO_CITY
+from wayfare.domain.streams.events import NO_CITY, Seal
+from wayfare.domain.streams.generation import topic_of
 from wayfare.domain.streams.observations import Observations
 from wayfare.domain.streams.panes import (
     EXACT_CELLS_MAX,
+    FLOWS,
     GAP_PANES,
     PANE_MS,
     SEEN,
@@ -32,6 +34,8 @@ from wayfare.domain.streams.panes import (
 from wayfare.domain.streams.requests import Requests
 from wayfare.domain.streams.state_bytes import pack, unpack
 
+Mine = Callable[[Sequence[str]], npt.NDArray[np.bool_]]
+"""Which of some identities belong to a partition."""
 _Members = tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]
 
 
@@ -39,6 +43,7 @@ class _Subject(Protocol):
     """What a topic is about: cabs, requests or observations."""
 
     gauges: tuple[str, ...]
+    ended: Counter[str]
 
     def apply(self, rows: Any, pane_start_ms: int) -> Counter[str]: ...
 
@@ -49,6 +54,9 @@ class _Subject(Protocol):
     def new_pane(self) -> None: ...
 
     def dump(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]: ...
+
+    @classmethod
+    def taken_over(cls, parts: Sequence[Any], mine: Mine) -> Self: ...
 
 
 _SUBJECTS: dict[str, type[Cabs] | type[Requests] | type[Observations]] = {
@@ -71,12 +79,13 @@ class CityState:
 
     def __init__(self, city: str, topic: str, partition: int) -> None:
         self.city, self.topic, self.partition = city, topic, partition
-        self.subject: _Subject = _SUBJECTS[topic]()
+        self.subject: _Subject = _SUBJECTS[topic_of(topic)]()
         self.log_time_ms = -1
         self.applied = 0
         self.rejected: Counter[str] = Counter()
         self.window: deque[Encoded] = deque()
         self.changed = False
+        self.sealed_offset: int | None = None
 
     def take(self, segment: Segment) -> list[PaneRegister]:
         """Move the state by one segment of the log; the registers of panes that it closed, oldest first."""
@@ -119,7 +128,9 @@ class CityState:
                 self.subject.sweep(end)
                 closed += self._close(pane, offset, end)
                 if isinstance(self.subject, Cabs) and pane // SEEN_PANES != after // SEEN_PANES:
-                    closed.append(self._of_members(SEEN, self.subject.seen(), pane, offset, end, closed=True))
+                    last = (pane // SEEN_PANES + 1) * SEEN_PANES - 1
+                    closed.append(self._of_members(SEEN, self.subject.seen(), last, offset, end, closed=True))
+                    self._keep(closed[-1])
                     self.subject.new_interval()
         self.log_time_ms = received_ms
         return closed
@@ -127,18 +138,51 @@ class CityState:
     def _close(self, pane: int, offset: int, end_ms: int) -> list[PaneRegister]:
         registers = [self._register(gauge, pane, offset, end_ms, closed=True) for gauge in self.subject.gauges]
         for register in registers:
-            self.window.append(Encoded(register.key, pane, pane_bytes.encode(pane_bytes.exact(register))))
+            self._keep(register)
         while self.window and self.window[0].pane < pane - WINDOW_PANES:
             self.window.popleft()
         self.subject.new_pane()
         return registers
 
-    def open_registers(self, offset: int) -> list[PaneRegister]:
-        """The open pane's registers as of `offset`, the last record of the partition consumed."""
+    def seal(self, received_ms: int, offset: int) -> list[PaneRegister]:
+        """The partition ends here: its flows close with what the open pane has so far, its levels go on in the successor.
+
+        So over both generations flows add up, and in each closed pane a level is counted in one of them alone.
+        """
         if self.log_time_ms < 0:
             return []
+        closed = self._advance(received_ms, offset)
         pane = self.log_time_ms // PANE_MS
-        return [self._register(gauge, pane, offset, self.log_time_ms, closed=False) for gauge in self.subject.gauges]
+        for gauge in self.subject.gauges:
+            if gauge in FLOWS:
+                closed.append(self._register(gauge, pane, offset, self.log_time_ms, closed=True))
+                self._keep(closed[-1])
+        self.sealed_offset, self.changed = offset, True
+        return closed
+
+    def _keep(self, register: PaneRegister) -> None:
+        """Remember a closed register as the live window has it, for a Redis that loses its own."""
+        self.window.append(Encoded(register.key, register.pane, pane_bytes.encode(pane_bytes.exact(register))))
+
+    @property
+    def open_panes(self) -> int:
+        """How many registers are open: one of each gauge, from the first moment of log time on."""
+        return len(self.subject.gauges) if self.log_time_ms >= 0 and self.sealed_offset is None else 0
+
+    @property
+    def ended(self) -> Counter[str]:
+        """What stopped counting by a rule rather than by an event of its own, by reason, since the first offset."""
+        return self.subject.ended
+
+    def open_registers(self, offset: int) -> list[PaneRegister]:
+        """The open pane's registers as of `offset`, the last record of the partition consumed; once sealed, its levels then."""
+        if self.log_time_ms < 0:
+            return []
+        gauges = self.subject.gauges
+        if self.sealed_offset is not None:
+            offset, gauges = self.sealed_offset, tuple(gauge for gauge in gauges if gauge not in FLOWS)
+        pane = self.log_time_ms // PANE_MS
+        return [self._register(gauge, pane, offset, self.log_time_ms, closed=False) for gauge in gauges]
 
     def _register(self, gauge: str, pane: int, offset: int, log_time_ms: int, closed: bool) -> PaneRegister:
         return self._of_members(gauge, self.subject.members(gauge), pane, offset, log_time_ms, closed)
@@ -147,8 +191,7 @@ class CityState:
         self, gauge: str, members: _Members, pane: int, offset: int, log_time_ms: int, closed: bool
     ) -> PaneRegister:
         """A register; a closed one has all parts, an open one its sketch only where exact counts are too many."""
-        cells, occurrences = np.unique(members[0], return_counts=True)
-        counts = occurrences.astype(np.uint32)
+        cells, counts = sketch.counted(members[0])
         table = registers = None
         if closed or len(cells) > EXACT_CELLS_MAX:
             table = sketch.empty()
@@ -174,18 +217,27 @@ class CityState:
             "rejected": dict(sorted(self.rejected.items())),
             "window": held,
             "subject": meta,
+            "sealed_offset": self.sealed_offset,
         }, arrays | {"window": window}
 
     def restore(self, meta: Mapping[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
         """Take the state that `dump` gave."""
         self.log_time_ms, self.applied = meta["log_time_ms"], meta["applied"]
         self.rejected = Counter(meta["rejected"])
-        self.subject = _SUBJECTS[self.topic].restore(meta["subject"], arrays)
+        self.sealed_offset = meta.get("sealed_offset")
+        self.subject = _SUBJECTS[topic_of(self.topic)].restore(meta["subject"], arrays)
         data, at = arrays["window"].tobytes(), 0
         for key, pane, size in meta["window"]:
             self.window.append(Encoded(key, pane, data[at : at + size]))
             at += size
         self.changed = True
+
+
+class Sealed(NamedTuple):
+    """Where a partition was sealed."""
+
+    offset: int
+    seal: Seal
 
 
 class PartitionState:
@@ -194,10 +246,16 @@ class PartitionState:
     def __init__(self, topic: str, partition: int) -> None:
         self.topic, self.partition = topic, partition
         self.covers_offset = -1
+        self.successor: str | None = None
         self.cities: dict[str, CityState] = {}
 
-    def take(self, segments: Mapping[str, Iterable[Segment]], last_offset: int) -> list[PaneRegister]:
-        """Move the state by the next records, by city in log order; the registers of panes that they closed."""
+    def take(
+        self, segments: Mapping[str, Iterable[Segment]], last_offset: int, sealed: Sealed | None = None
+    ) -> list[PaneRegister]:
+        """Move the state by the next records, by city in log order; the registers of panes that they closed.
+
+        sealed: that the partition ended among them; segments after it are of rows that were refused.
+        """
         if last_offset <= self.covers_offset:
             raise InvalidInput(f"records are taken once, after offset {self.covers_offset}, got {last_offset}")
         closed = []
@@ -207,12 +265,21 @@ class PartitionState:
                 state = self.cities[city] = CityState(city, self.topic, self.partition)
             for part in parts:
                 closed += state.take(part)
+        if sealed is not None and self.successor is None:
+            self.successor = sealed.seal.successor
+            for city, state in self.cities.items():
+                closed += state.seal(sealed.seal.received_at_ms.get(city, state.log_time_ms), sealed.offset)
         self.covers_offset = last_offset
         return closed
 
     def snapshot(self) -> bytes:
         """Everything, as bytes."""
-        meta: dict[str, Any] = {"topic": self.topic, "partition": self.partition, "covers_offset": self.covers_offset}
+        meta: dict[str, Any] = {
+            "topic": self.topic,
+            "partition": self.partition,
+            "covers_offset": self.covers_offset,
+            "successor": self.successor,
+        }
         arrays: dict[str, npt.NDArray[Any]] = {}
         meta["cities"] = {}
         for number, (city, state) in enumerate(sorted(self.cities.items())):
@@ -225,7 +292,7 @@ class PartitionState:
         """The state that `snapshot` gave; InvalidInput when the bytes are not one."""
         meta, arrays = unpack(data)
         state = cls(meta["topic"], meta["partition"])
-        state.covers_offset = meta["covers_offset"]
+        state.covers_offset, state.successor = meta["covers_offset"], meta.get("successor")
         for number, (city, of_city) in enumerate(meta["cities"].items()):
             prefix = f"{number}."
             own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
@@ -239,6 +306,11 @@ def newest_weather(state: CityState) -> dict[str, dict[str, float]]:
     return state.subject.newest if isinstance(state.subject, Observations) else {}
 
 
+def located_cabs(state: CityState) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Latitude and longitude of each cab available; empty for another topic."""
+    return state.subject.located() if isinstance(state.subject, Cabs) else (np.zeros(0), np.zeros(0))
+
+
 def gauges_of(topic: str) -> Sequence[str]:
     """The gauges that a topic's partitions give."""
-    return _SUBJECTS[topic].gauges
+    return _SUBJECTS[topic_of(topic)].gauges

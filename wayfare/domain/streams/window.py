@@ -2,11 +2,13 @@
 
 Counts of all partitions are added into one dense grid per gauge over the city's boundary and a margin; a question is the
 product of a slice of the grid with a remembered cover (`geo.cover.kernel`). Levels come from each partition's newest
-register, flows are summed over the newest WINDOW_PANES panes, the open one included.
+register, flows are summed over the newest WINDOW_PANES panes, the open one included. Of a topic with several generations
+(`generation`) levels come from the newest one of which every partition has been heard, flows from all.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -16,7 +18,7 @@ import numpy.typing as npt
 from wayfare.domain.city import City, Place
 from wayfare.domain.geo.cells import demorton, morton, xy_of_point
 from wayfare.domain.geo.cover import kernel
-from wayfare.domain.streams import sketch
+from wayfare.domain.streams import generation, sketch
 from wayfare.domain.streams.panes import GAUGE_SOURCE, GAUGE_TOPIC, GAUGES, LEVELS, WINDOW_PANES, PaneRegister
 
 Grid = npt.NDArray[np.float32]
@@ -32,6 +34,7 @@ class _Frame:
     def __init__(self, left: int, top: int, right: int, bottom: int) -> None:
         self.x0, self.y0 = left - _MARGIN_CELLS, top - _MARGIN_CELLS
         self.shape = (bottom - top + 1 + 2 * _MARGIN_CELLS, right - left + 1 + 2 * _MARGIN_CELLS)
+        self._columns: dict[tuple[int, ...], sketch.Columns] = {}
 
     @classmethod
     def of_city(cls, city: City) -> _Frame:
@@ -61,6 +64,13 @@ class _Frame:
         """Every cell of the grid, row by row."""
         rows, columns = np.indices(self.shape)
         return morton(self.x0 + columns.ravel(), self.y0 + rows.ravel())
+
+    def columns(self, table: sketch.Table) -> sketch.Columns:
+        """Where every cell stands in tables of this one's size; found once."""
+        known = self._columns.get(table.shape)
+        if known is None:
+            known = self._columns[table.shape] = sketch.columns_of(self.cells(), *table.shape)
+        return known
 
     def within(self, grid: Grid, place: Place, radius_m: float) -> float:
         """The area-weighted sum of the grid in a circle; what lies beyond the grid counts as nothing."""
@@ -99,12 +109,9 @@ class LiveWindow:
     ) -> None:
         has = city.sources if sources is None else frozenset(sources)
         self._gauges = [gauge for gauge in GAUGES if GAUGE_SOURCE[gauge] in has]
-        self._partitions = {
-            (topic, i)
-            for topic, count in (partitions or {}).items()
-            for i in range(count)
-            if topic in {GAUGE_TOPIC[gauge] for gauge in self._gauges}
-        }
+        topics = {GAUGE_TOPIC[gauge] for gauge in self._gauges}
+        self._shown_of = {topic: topic for topic in topics}
+        self._expected = {topic: count for topic, count in (partitions or {}).items() if topic in topics}
         self._city = city
         self._frame = _Frame.of_city(city)
         self._registers: dict[str, dict[tuple[str, int, int], PaneRegister]] = {gauge: {} for gauge in self._gauges}
@@ -122,6 +129,7 @@ class LiveWindow:
             self._newest_pane = max(self._newest_pane, register.pane)
             self._newest_of[of] = max(self._newest_of.get(of, register.pane), register.pane)
             self._log_times[of] = max(self._log_times.get(of, 0), register.log_time_ms)
+        dirty |= self._follow()
         for register in held:
             known = self._registers[register.gauge]
             at = (register.topic, register.partition, register.pane)
@@ -141,10 +149,43 @@ class LiveWindow:
         self._view = _View(grids, totals, self._age())
         return True
 
+    def whole_panes(self) -> frozenset[int]:
+        """Panes of which the closed register of every gauge and partition, of one generation, is known: they change no more.
+
+        Empty where it is not known how many partitions there are.
+        """
+        closed = Counter(
+            (at[0], at[2]) for known in self._registers.values() for at, register in known.items() if register.closed
+        )
+        gauges = Counter(GAUGE_TOPIC[gauge] for gauge in self._gauges)
+        whole: dict[str, set[int]] = {topic: set() for topic in gauges}
+        for (name, pane), count in closed.items():
+            topic = generation.topic_of(name)
+            if count == self._expected.get(name, 0) * gauges[topic]:
+                whole[topic].add(pane)
+        return frozenset(set.intersection(*whole.values()) if whole else ())
+
+    def _follow(self) -> set[str]:
+        """Turn to a newer generation once all its partitions have been heard; the gauges that this changes."""
+        heard = Counter(topic for topic, _partition in self._log_times)
+        changed = set()
+        for name, count in heard.items():
+            told = generation.of(name)
+            if told.partitions is not None and told.topic in self._shown_of:
+                self._expected[name] = told.partitions
+                shown = generation.of(self._shown_of[told.topic])
+                if count == told.partitions and told.number > shown.number:
+                    self._shown_of[told.topic] = name
+                    changed |= {gauge for gauge in self._gauges if GAUGE_TOPIC[gauge] == told.topic}
+        return changed
+
     def _age(self) -> int | None:
-        if not self._log_times or not self._partitions <= self._log_times.keys():
+        shown = set(self._shown_of.values())
+        times = {at: ms for at, ms in self._log_times.items() if at[0] in shown}
+        heard = Counter(topic for topic, _partition in times)
+        if not times or any(heard[topic] < self._expected.get(topic, 0) for topic in shown):
             return None
-        return min(self._log_times.values())
+        return min(times.values())
 
     def _shown(self, gauge: str) -> list[PaneRegister]:
         """The registers that make up the gauge now; forgets those too old to matter."""
@@ -152,7 +193,8 @@ class LiveWindow:
         for at in [at for at in known if self._is_past(at)]:
             del known[at]
         if gauge in LEVELS:
-            return [register for at, register in known.items() if at[2] == self._newest_of[at[:2]]]
+            shown = self._shown_of[GAUGE_TOPIC[gauge]]
+            return [r for at, r in known.items() if at[0] == shown and at[2] == self._newest_of[at[:2]]]
         return [register for at, register in known.items() if at[2] > self._newest_pane - WINDOW_PANES]
 
     def _is_past(self, at: tuple[str, int, int]) -> bool:
@@ -163,7 +205,7 @@ class LiveWindow:
         grid = self._frame.zeros()
         for register in registers:
             if register.sketch is not None and not len(register.cells):
-                grid += sketch.query(register.sketch, self._frame.cells()).reshape(grid.shape)
+                grid += sketch.query_columns(register.sketch, self._frame.columns(register.sketch)).reshape(grid.shape)
             else:
                 self._frame.add(grid, register.cells, register.counts)
         return grid

@@ -66,7 +66,9 @@ class Edge:
         authorize(caller, route)
         if caller.role in LIMITED_ROLES and (wait := self.limit.take((caller.role, caller.subject))):
             raise Refusal(429, f"too many requests of {caller.subject!r}", headers={"Retry-After": retry_after(wait)})
-        query = read_query(route.query or _NoQuery, request.args.to_dict(flat=False))
+        query = None
+        if route.query or request.query_string:
+            query = read_query(route.query or _NoQuery, request.args.to_dict(flat=False))
         raw = read_json(request) if route.body else None
         body = read_body(route.body, raw) if route.body else None
         call = Call(caller, body, query if route.query else None, path, request.headers, deadline, g.request_id)

@@ -10,7 +10,7 @@ import numpy as np
 from wayfare.domain.drift.columns import Reference, read_reference
 from wayfare.domain.drift.monitor import Monitor
 from wayfare.domain.drift.register import Key, Register
-from wayfare.domain.models.reference import Outcomes, booked_columns, drift_reference, expected_level
+from wayfare.domain.models.reference import Outcomes, booked_columns, drift_reference, expected_level, of_weekend
 from wayfare.domain.pricing.surge import LEVELS, decode
 
 NAMES = ("distance", "wait", "cabs", "history", "leaf", "hour")
@@ -34,7 +34,8 @@ class City:
             if bucket // 288 != self._at * 12 // 288:
                 self._day = self.draw.normal(size=4)
             self._hour, self._at = self.draw.normal(size=4), bucket // 12
-        hour, weekend = bucket // 12 % 24, bucket // 288 % 7 >= 5
+        hour = bucket // 12 % 24
+        weekend = of_weekend(np.array(bucket // 288 % 7), np.array(hour))
         busy = 1.0 + np.sin((hour - 12) / 24 * 2 * np.pi) * (0.4 if weekend else 0.8)
         n = self.draw.poisson(self.rows_an_hour / 12 * busy)
         shared = self.hour_effect * self._hour + self.day_effect * self._day

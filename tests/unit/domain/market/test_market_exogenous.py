@@ -17,7 +17,7 @@ from wayfare.domain.features.inputs import PLACE_KINDS
 from wayfare.domain.geo.cells import cell_of_point, distance_m
 from wayfare.domain.market import rhythm
 from wayfare.domain.market.drivers import shifts
-from wayfare.domain.market.places import holds, places_of
+from wayfare.domain.market.places import places_of
 from wayfare.domain.market.riders import Riders
 from wayfare.domain.market.weather import weather_hours, wetness
 from wayfare.domain.market.world import World
@@ -152,12 +152,6 @@ def test_the_plane_agrees_with_the_sphere_within_three_per_thousand(sim: City) -
     lat, lon = places.to_degrees(*places.to_plane(places.lat, places.lon))
     assert np.allclose(lat, places.lat)
     assert np.allclose(lon, places.lon)
-
-
-@given(st.lists(st.tuples(st.floats(37.5, 37.9), st.floats(-122.6, -122.3)), min_size=1, max_size=50))
-def test_many_points_are_held_exactly_when_each_is(sim: City, points: list[tuple[float, float]]) -> None:
-    lat, lon = np.array([p[0] for p in points]), np.array([p[1] for p in points])
-    assert holds(sim, lat, lon).tolist() == [sim.holds(*point) for point in points]
 
 
 def test_a_boundary_elsewhere_is_refused(sim: City) -> None:

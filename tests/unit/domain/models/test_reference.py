@@ -23,6 +23,15 @@ def test_a_constant_has_no_shape_and_an_absent_feature_no_moments() -> None:
     assert (absent["missing"], absent["mean"]) == (1.0, None)
 
 
+def test_nights_out_are_of_the_weekend_from_friday_evening_to_sunday_evening() -> None:
+    hours, days = np.tile(np.arange(24), 7 * 60), np.repeat(np.arange(7), 24 * 60)
+    out = np.where((days == 4) & (hours >= 18) | (days == 5) & (hours >= 18), 9.0, 1.0)
+    found = drift_reference(["out"], [False], out[:, None], hours, days)["features"]["out"]["by_hour"]
+    assert (found["weekend:20"]["mean"], found["weekday:20"]["mean"]) == (9.0, 1.0)
+    assert (found["weekend:20"]["rows"], found["weekday:20"]["rows"]) == (120, 300)
+    assert (found["weekend:9"]["rows"], found["weekday:9"]["rows"]) == (120, 300)
+
+
 def test_the_reference_tells_hours_of_weekdays_from_weekends_and_counts_categories() -> None:
     hours, days = np.tile([8, 20], 700), np.repeat(np.arange(7), 200)
     level = np.where(days >= 5, 100.0, hours.astype(float))

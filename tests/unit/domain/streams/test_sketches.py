@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wayfare.domain.geo.cells import morton
 from wayfare.domain.streams import distinct, sketch
 
 CELLS = st.lists(st.integers(0, 2**34), max_size=60)
@@ -85,3 +86,14 @@ def test_the_number_of_distinct_identities_is_within_four_standard_errors(count)
 def test_a_shape_that_cannot_be_is_refused(make):
     with pytest.raises(ValueError, match="got"):
         make()
+
+
+@given(st.integers(0, 2**32), st.sampled_from([1, 30, 90, 2_000]), st.sampled_from([0, 1, 1_999, 5_000]))
+def test_cells_counted_densely_are_those_counted_by_sorting(seed, wide, count):
+    draw = np.random.default_rng(seed)
+    x, y = (draw.integers(at, min(at + wide, 65_536), count) for at in draw.integers(0, 65_536, 2))
+    cells = morton(x, y)
+    expected, times = np.unique(cells, return_counts=True)
+    found, counts = sketch.counted(cells)
+    assert found.tolist() == expected.tolist()
+    assert counts.tolist() == times.tolist()

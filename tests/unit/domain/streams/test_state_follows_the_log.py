@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wayfare.adapters.kafka_decode import columns_of
+from wayfare.adapters.json_columns import columns_of
 from wayfare.domain.city import Place
 from wayfare.domain.errors import InvalidInput
 from wayfare.domain.geo.cells import cell_of_point
@@ -121,6 +121,9 @@ def test_a_cab_silent_for_five_minutes_at_a_panes_end_no_longer_counts_in_it():
     fed.tick(6 * PANE_MS)
     assert fed.closed[-3].gauge == "cabs_available"
     assert fed.closed[-3].total == 0
+    assert fed.state.cities["sf"].ended == {"silent": 2}
+    fed.feed(ping("a", 7 * PANE_MS), ping("b", 7 * PANE_MS, "offline")).tick(14 * PANE_MS)
+    assert fed.state.cities["sf"].ended == {"silent": 3}, "a cab that went offline has not fallen silent"
 
 
 def test_silence_is_judged_by_when_a_ping_was_made_not_when_it_came():
@@ -152,6 +155,7 @@ def test_a_request_waits_until_a_terminal_status_or_fifteen_minutes():
     assert fed.now("requests_waiting") == {HERE: 1}
     fed.tick(16 * PANE_MS)
     assert fed.now("requests_waiting") == {}
+    assert fed.state.cities["sf"].ended == {"expired": 1}
 
 
 @given(st.permutations(["opened", "matched", "opened", "cancelled"]))
@@ -162,6 +166,8 @@ def test_a_terminal_status_wins_in_any_order_and_each_step_counts_once(order):
     assert fed.now("requests_waiting") == {}
     assert fed.now("requests_opened") == {HERE: 1}
     assert fed.rejected() == {"duplicate": 1}
+    early = order.index("opened") > min(order.index("matched"), order.index("cancelled"))
+    assert fed.state.cities["sf"].ended == ({"ended_before_opened": 1} if early else {})
 
 
 def test_events_of_no_city_and_unreadable_rows_are_counted_and_open_no_pane():

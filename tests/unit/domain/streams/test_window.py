@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wayfare.adapters.memory_window import MemoryWindow
 from wayfare.domain.city import City, Place, Tariff
 from wayfare.domain.geo.cells import cell_of_point, center, xy_of_point
 from wayfare.domain.geo.cover import cover
@@ -190,3 +191,45 @@ def test_something_at_a_moment_sees_only_panes_that_had_ended():
     assert newest_closed_pane(119_999) == 0
     assert list(panes_visible("cabs_available", 1_230_000)) == [19]
     assert list(panes_visible("trips_started", 1_230_000)) == list(range(10, 20))
+
+
+def test_a_pane_is_whole_once_every_gauge_and_partition_closed_it():
+    sources, partitions = {"ride_requests", "waiting"}, {"ride-requests": 2}
+    window = LiveWindow(SF, sources, partitions)
+    closed = [
+        register(gauge, {HERE: 1}, pane=pane, partition=p, closed=True)
+        for pane in (98, 99)
+        for gauge in ("requests_waiting", "requests_opened")
+        for p in (0, 1)
+    ]
+    window.update(closed[:-1])
+    assert window.whole_panes() == {98}
+    window.update([dataclasses.replace(closed[-1], closed=False)])
+    assert window.whole_panes() == {98}
+    window.update([dataclasses.replace(closed[-1], covers_offset=2)])
+    assert window.whole_panes() == {98, 99}
+    assert LiveWindow(SF, sources).whole_panes() == frozenset()
+
+
+@given(st.lists(st.tuples(st.integers(0, 14), st.integers(0, 1), st.integers(0, 5)), max_size=60), st.data())
+def test_a_reader_that_leaves_out_what_it_has_whole_sees_what_one_sees_that_reads_all(writes, data):
+    store, sources, partitions = MemoryWindow(), {"ride_requests", "waiting"}, {"ride-requests": 2}
+    frugal, thorough = LiveWindow(SF, sources, partitions), LiveWindow(SF, sources, partitions)
+    open_panes = [0, 0]
+    for offset, (step, partition, count) in enumerate(sorted(writes, key=lambda w: w[0])):
+        while open_panes[partition] < step:
+            store.put(
+                [
+                    register(g, {HERE: count}, open_panes[partition], partition, closed=True, covers_offset=2 * offset)
+                    for g in ("requests_waiting", "requests_opened")
+                ]
+            )
+            open_panes[partition] += 1
+        store.put([register("requests_waiting", {HERE: count + 1}, step, partition, covers_offset=2 * offset + 1)])
+        if data.draw(st.booleans()):
+            frugal.update(store.read("sf", step, frugal.whole_panes()))
+            thorough.update(store.read("sf", step))
+            assert frugal.newest_received_at_ms == thorough.newest_received_at_ms
+            for gauge in ("requests_waiting", "requests_opened"):
+                assert frugal.level_total(gauge) == thorough.level_total(gauge)
+                assert [p.tolist() for p in frugal.cells(gauge)] == [p.tolist() for p in thorough.cells(gauge)]

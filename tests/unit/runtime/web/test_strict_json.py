@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wayfare.runtime.web.strict_json import MAX_DEPTH, NotJson, loads
+from wayfare.runtime.web.strict_json import MAX_DEPTH, NotJson, loads, read_slowly
 
 plain = st.recursive(
     st.none()
@@ -22,6 +22,39 @@ plain = st.recursive(
 @given(plain)
 def test_whatever_json_writes_is_read_back(value):
     assert loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")) == value
+
+
+def _written(value, repeat):
+    """JSON text of a value made of (name, value) pairs and lists; with `repeat` as a name in some objects once more."""
+    if isinstance(value, list):
+        return "[" + ", ".join(_written(one, repeat) for one in value) + "]"
+    if isinstance(value, tuple):
+        pairs = [*value, (repeat, None)] if repeat is not None and value else value
+        return "{" + ",".join(f"{json.dumps(k, ensure_ascii=False)}: {_written(v, repeat)}" for k, v in pairs) + "}"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+numbers = st.from_regex(r"-?[0-9]{1,22}(\.[0-9]{1,22})?([eE][-+]?[0-9]{1,4})?", fullmatch=True)
+texts = st.text(st.sampled_from('ab:,"\\0{}é'), max_size=3)
+written = st.recursive(
+    numbers | texts.map(lambda text: json.dumps(text, ensure_ascii=False)) | st.sampled_from(["null", "true", "NaN"]),
+    lambda inner: st.lists(inner, max_size=4) | st.lists(st.tuples(texts, inner), max_size=4).map(tuple),
+    max_leaves=8,
+)
+
+
+def _answer(read, body):
+    try:
+        value = read(body)
+    except NotJson as error:
+        return str(error)
+    return repr(value)
+
+
+@given(written, st.none() | texts)
+def test_the_quick_way_and_the_slow_one_agree(value, repeat):
+    body = _written(value, repeat).encode()
+    assert _answer(loads, body) == _answer(read_slowly, body)
 
 
 @given(st.binary(max_size=60))

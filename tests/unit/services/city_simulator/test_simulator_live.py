@@ -16,6 +16,7 @@ from services.city_simulator.statistics import Statistics
 from services.events_api.bodies import FinishedTrip, Ping, RideRequestStep, Weather
 from wayfare.domain.city import City, Place
 from wayfare.domain.market.offers import Offer
+from wayfare.domain.market.rhythm import SLOT_MS, SLOTS_PER_DAY
 from wayfare.domain.market.world import World, world_of
 from wayfare.domain.times import HOUR_MS, MINUTE_MS, parse_rfc3339
 
@@ -179,3 +180,12 @@ def test_a_city_that_was_suspended_catches_up_without_a_flood_of_pings(world: Wo
     assert len(sent.by_topic["driver-pings"]) - before < 400
     assert statistics.snapshot()["skipped"]["ticks_behind_the_clock"] > 1_700
     assert len(sent.by_topic["ride-requests"]) > 50
+
+
+def test_looks_at_prices_are_of_this_time_of_the_week(played: tuple[LiveCity, Sent, Statistics], world: World) -> None:
+    city, _, _ = played
+    slot, week = city.market.now_ms // SLOT_MS, 7 * SLOTS_PER_DAY
+    wished = {request.pickup_lat for weeks in range(1, 9) for request in world.riders.requests(slot - weeks * week, 1)}
+    looks = [city.asked(number) for number in range(3 * len(wished))]
+    assert {look[0].lat for look in looks} == wished
+    assert all(look[2] for look in looks)

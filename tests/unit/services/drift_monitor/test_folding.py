@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from types import SimpleNamespace
 
@@ -35,12 +36,12 @@ def record(offset: int, value: bytes):
     return SimpleNamespace(offset=offset, value=value, key=b"q", headers=[])
 
 
-def quote(offset: int, t_ms: int, city: str = "c", version: int = 1, model: str = "surge-c"):
+def quote(offset: int, t_ms: int, city: str = "c", version: int = 1, model: str = "surge-c", rider: str | None = None):
     import orjson
 
     draw = np.random.default_rng(offset)
     told = prediction_record(
-        quote_id=f"q-{offset}", rider=None, city=city, model=model, version=version, arm="stable", price_source="model",
+        quote_id=f"q-{offset}", rider=rider, city=city, model=model, version=version, arm="stable", price_source="model",
         multiplier=1.25, at_least=[1, 0.7, 0.2, 0.1, 0, 0, 0], feature_names=NAMES,
         features=[float(draw.gamma(2, 1000)), 250.0, 20.0, float("nan"), float(draw.integers(60)), 3.0], price_minor=1,
         currency="USD", degraded=[], t_ms=t_ms, expires_t_ms=t_ms, expires_at_ms=t_ms,
@@ -108,6 +109,16 @@ def test_what_cannot_be_read_and_foreign_cities_are_told_and_stop_nothing():
     told = member.fold(PLACE, [record(0, b"{}"), quote(1, 0, city="other"), record(2, b""), quote(3, 0)])
     assert (told.rows, told.refused, [dead[0].offset for dead in told.dead]) == (1, {"no_city": 1}, [0, 2])
     assert member.unsaved()[1][PLACE].covers == 3
+
+
+def test_quotes_of_nobody_are_not_compared_with_riders_trips(monkeypatch):
+    riders = dataclasses.replace(REFERENCE, named=True)
+    monkeypatch.setattr(References, "of", lambda self, model, version: riders)
+    member = folder(Held())
+    member.own(frozenset([PLACE]))
+    told = member.fold(PLACE, [quote(0, 0), quote(1, 0, rider="p-1"), quote(2, 0)])
+    assert (told.rows, told.refused) == (1, {"anonymous": 2})
+    assert member.unsaved()[1][PLACE].covers == 2
 
 
 def test_nothing_is_taken_while_a_reference_cannot_be_told():
