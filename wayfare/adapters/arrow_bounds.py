@@ -18,6 +18,7 @@ from wayfare.domain.errors import InvalidInput
 
 _CONTINUATION = 0xFFFFFFFF
 _DICTIONARY_BATCH, _RECORD_BATCH = 2, 3
+_PLAIN = (types.is_null, types.is_boolean, types.is_integer, types.is_floating, types.is_timestamp)
 
 
 def refuse_compressed(stream: bytes) -> None:
@@ -42,24 +43,37 @@ def refuse_compressed(stream: bytes) -> None:
         raise InvalidInput(f"an Arrow stream can be followed to its end: {error}, got {len(stream)} bytes") from error
 
 
-def unpacked_bytes(batch: pa.RecordBatch) -> int:
-    """At most so many bytes are the columns when written out; InvalidInput for a type whose rows may share what they hold.
+def refuse_types(fields: list[pa.Field]) -> None:
+    """InvalidInput for a type whose rows may share what they hold, or that no column of an event is made of.
 
-    Plain columns are as large as their buffers. Views, runs and nested types are not what a packed record is made of.
+    Views, runs and nested types repeat themselves; of intervals Arrow can read a column that Python cannot hold.
     """
-    size = 0
-    for field, column in zip(batch.schema, batch.columns, strict=True):
+    for field in fields:
         kind = field.type
-        if types.is_dictionary(kind) and (types.is_string(kind.value_type) or types.is_large_string(kind.value_type)):
-            longest = pc.max(pc.binary_length(column.dictionary)).as_py() or 0
-            size += batch.num_rows * (longest + 8)
-        elif types.is_null(kind) or types.is_primitive(kind) or types.is_string(kind) or types.is_large_string(kind):
-            size += column.nbytes + 8 * batch.num_rows
-        else:
+        text = kind.value_type if types.is_dictionary(kind) else kind
+        if not (_is_text(text) or (kind is text and any(plain(kind) for plain in _PLAIN))):
             raise InvalidInput(
                 f"a packed column is of a plain type or a dictionary of texts, got {kind} for {field.name}"
             )
+
+
+def unpacked_bytes(batch: pa.RecordBatch) -> int:
+    """At most so many bytes are the columns when written out, of a batch whose types `refuse_types` takes.
+
+    Plain columns are as large as their buffers.
+    """
+    size = 0
+    for column in batch.columns:
+        if types.is_dictionary(column.type):
+            longest = pc.max(pc.binary_length(column.dictionary)).as_py() or 0
+            size += batch.num_rows * (longest + 8)
+        else:
+            size += column.nbytes + 8 * batch.num_rows
     return size
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(types.is_string(kind) or types.is_large_string(kind))
 
 
 def _check_message(data: bytes, start: int) -> int:

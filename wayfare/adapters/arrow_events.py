@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from wayfare.adapters.arrow_bounds import refuse_compressed, unpacked_bytes
+from wayfare.adapters.arrow_bounds import refuse_compressed, refuse_types, unpacked_bytes
 from wayfare.domain.city import Place
 from wayfare.domain.errors import InvalidInput
 from wayfare.domain.streams.events import SCHEMA, DriverPing, Event, Recorded, RideRequest, Trip, WeatherObservation
@@ -148,9 +148,12 @@ def unpack(topic: str, value: bytes) -> pa.RecordBatch:
             number = (stream.schema.metadata or {}).get(b"schema")
             if number != str(SCHEMA).encode():
                 raise InvalidInput(f"schema must be {SCHEMA}, got {number!r}")
-            missing = [field.name for field in wanted if field.name not in stream.schema.names]
+            missing = [field.name for field in wanted if len(stream.schema.get_all_field_indices(field.name)) != 1]
             if missing:
-                raise InvalidInput(f"a packed record of {topic} has the columns {wanted.names}, got none of {missing}")
+                raise InvalidInput(
+                    f"a packed record of {topic} has the columns {wanted.names} once each, got not {missing}"
+                )
+            refuse_types([stream.schema.field(name) for name in wanted.names])
             rows = size = 0
             batches = []
             for batch in stream:

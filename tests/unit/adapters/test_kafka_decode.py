@@ -188,6 +188,20 @@ def test_a_field_that_points_beyond_the_record_is_refused():
     assert [d.reason for d in decode([record(bytes(damaged), 0, ARROW)]).dead] == ["unreadable"]
 
 
+def test_a_field_whose_type_python_cannot_hold_is_refused():
+    damaged = bytearray(arrow_events.pack("driver-pings", "sf", _two(), T_MS))
+    damaged[395] ^= 1  # the type of a column: an interval of days
+    (dead,) = decode([record(bytes(damaged), 0, ARROW)]).dead
+    assert "of a plain type" in dead.error
+
+
+def test_a_column_told_twice_is_refused():
+    batch = arrow_events.unpack("driver-pings", arrow_events.pack("driver-pings", "sf", _two(), T_MS))
+    twice = pa.record_batch([*batch.columns, batch.column("lat")], batch.schema.append(batch.schema.field("lat")))
+    (dead,) = decode([record(arrow_events.write(twice), 0, ARROW)]).dead
+    assert "once each, got not ['lat']" in dead.error
+
+
 @given(st.data())
 def test_a_packed_record_cut_or_damaged_anywhere_never_stops_the_partition(data):
     whole = bytearray(arrow_events.pack("driver-pings", "sf", _two(), T_MS))
