@@ -32,8 +32,8 @@ bench: setup ## measure against peers: one table and bench/results.json
 bench-compare: setup ## the results of `make bench` against an earlier run's: ARGS=release/results.json
 	$(PY) -m bench.compare $(ARGS)
 
-soak: setup ## the streams under faults, checked against their log: MINUTES=5, or KILLS=100 kills of ingest; SEED= repeats one
-	$(PY) -m bench.soak $(if $(KILLS),--kills $(KILLS),--minutes $(or $(MINUTES),5)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+soak: setup ## the streams under faults, checked against their log: MINUTES=5, KILLS=100 kills of ingest, or OUTAGES=10 minutes without each server; SEED= repeats one
+	$(PY) -m bench.soak $(if $(KILLS),--kills $(KILLS),$(if $(OUTAGES),--outages $(OUTAGES),--minutes $(or $(MINUTES),5))) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 lock: setup ## resolve the dependencies anew and write locks/*.txt; one package: ARGS="--upgrade-package numpy"
 	local/lock.sh $(ARGS)

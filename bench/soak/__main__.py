@@ -2,7 +2,8 @@
 
 The checker reads the log and Redis alone and computes every register again (`wayfare window verify`). Exits with 1 at the
 first difference, when ingest ends by itself, or when it does not catch up. `--kills N` does something else: it kills ingest N
-times over the recording, each time at a moment drawn anew, and checks after each.
+times over the recording, each time at a moment drawn anew, and checks after each. `--outages N` takes each server away for N
+minutes while the city goes on.
 """
 
 from __future__ import annotations
@@ -17,16 +18,20 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 
 from bench.soak import faults
 from bench.soak.recorded import FILE, STEP_MS
-from bench.soak.stage import Stage, stage
+from bench.soak.stage import Stage, stage, until_up
+from local import supervise
 from wayfare.adapters.window_proof import Proof
 
 ROOT = pathlib.Path(__file__).parents[2]
 CATCH_UP_SECONDS = 300.0
 PAUSE_SECONDS = (0.5, 5.0)
 MIB = 1 << 20
+SERVERS = ("redis", "kafka")
+"""What ingest stands on."""
 
 
 def main() -> int:
@@ -35,6 +40,7 @@ def main() -> int:
     length = parser.add_mutually_exclusive_group(required=True)
     length.add_argument("--minutes", type=float, help="how long faults come")
     length.add_argument("--kills", type=int, help="kills of ingest spread over the recording, a check after each")
+    length.add_argument("--outages", type=float, help="minutes for which Redis is gone, and then Kafka")
     parser.add_argument("--seed", type=int, default=None, help="of the faults; drawn and printed otherwise")
     parser.add_argument("--speed", type=float, default=600.0, help="city time per wall time")
     data = pathlib.Path(os.environ.get("WAYFARE_DATA", ROOT.parent / "shared" / "data"))
@@ -42,10 +48,12 @@ def main() -> int:
     told = parser.parse_args()
     seed = secrets.randbelow(1 << 31) if told.seed is None else told.seed
     print(f"seed {seed}", flush=True)
-    with stage(told.recording, proxied=told.kills is None) as set_up:
+    with stage(told.recording, proxied=told.minutes is not None) as set_up:
         draw = random.Random(seed)
         if told.kills is not None:
             status = killed(set_up, draw, told.kills)
+        elif told.outages is not None:
+            status = Soak(set_up, draw, told.speed).without_servers(told.outages)
         else:
             status = Soak(set_up, draw, told.speed).run(told.minutes)
         if status:
@@ -98,17 +106,35 @@ class Soak:
 
     def run(self, minutes: float) -> int:
         """Faults for so long, a check each minute, and one at the end when nothing moves any more."""
-        self._writer.start()
-        try:
-            sound = self._minutes(minutes)
-        finally:
-            self._stop.set()
-            self._writer.join(60.0)
-        if not (sound and self._checked("at rest")):
+        if not self._while_written(lambda: self._minutes(minutes)):
             return 1
         print(f"faults: {', '.join(f'{name} {count}' for name, count in self._count.most_common())}")
         print(self._memory())
         return 0
+
+    def without_servers(self, minutes: float) -> int:
+        """Each server of ingest gone for so long, a check before and after each."""
+        return 0 if self._while_written(lambda: all(self._gone(name, minutes) for name in SERVERS)) else 1
+
+    def _gone(self, name: str, minutes: float) -> bool:
+        if not self._checked(f"before {name} goes"):
+            return False
+        stack = self._on.stack
+        supervise.stop(stack.layout, [name])
+        time.sleep(60.0 * minutes)
+        supervise.start(stack.layout, name)
+        until_up(stack, name)
+        return self._checked(f"{name} back after {minutes:g} minutes")
+
+    def _while_written(self, sound: Callable[[], bool]) -> bool:
+        """Whether all was sound while the log was written, and at rest."""
+        self._writer.start()
+        try:
+            found = sound()
+        finally:
+            self._stop.set()
+            self._writer.join(60.0)
+        return found and self._checked("at rest")
 
     def _minutes(self, minutes: float) -> bool:
         began, minute = time.monotonic(), 0

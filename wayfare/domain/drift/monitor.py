@@ -92,7 +92,8 @@ class Monitor:
         if not self.series or (served is None and outcomes is None):
             return []
         expected = self.expected(bucket)
-        n, x = observed_of(self.reference, self.series, expected, served, outcomes)
+        foreseen = self.bank.foreseen(bucket, expected.variance, expected.effects, turned)
+        n, x = observed_of(self.reference, self.series, expected, foreseen, served, outcomes)
         rows, sides, onsets = self.bank.take(
             bucket, n, x, expected.mean, expected.variance, expected.skewness, expected.effects, turned
         )

@@ -87,11 +87,11 @@ class Bank:
         the rows' variance. turned: whether a new hour and a new day of the city's clock began, across
         which effects (and what is expected) may jump.
         """
-        fades = max(1, look - self.look) * LOOK_MINUTES if self.look >= 0 else LOOK_MINUTES
+        ahead = self._ahead(look, variance * effects, turned)
         self.look = look
         live = (n > 0) & (variance > 0)
         spread = np.where(live, variance, 1.0)
-        nu, s = self._whiten(live, np.where(live, x - mean, 0.0), np.maximum(n, 1.0), spread, effects, fades, turned)
+        nu, s = self._whiten(live, np.where(live, x - mean, 0.0), spread / np.maximum(n, 1.0), *ahead)
         skew = skewness * spread**1.5 / np.maximum(n, 1.0) ** 2 / s**1.5
         # [series, 2, 1]: the other side sees the mirror image.
         sides = np.array([1.0, -1.0])
@@ -106,29 +106,33 @@ class Bank:
         self._w = np.where(live[:, None, None], np.maximum(self._w, 0.0) + gain, self._w)
         return self._alarms()
 
-    def _whiten(
-        self,
-        live: npt.NDArray[np.bool_],
-        error: Float,
-        n: Float,
-        spread: Float,
-        effects: Float,
-        fades: float,
-        turned: tuple[bool, bool],
-    ) -> tuple[Float, Float]:
-        """The innovation of each series over its standard deviation, and its variance; moves the filter on."""
+    def foreseen(self, look: int, variance: Float, effects: Float, turned: tuple[bool, bool]) -> tuple[Float, Float]:
+        """What the looks before say of the effects in this one: their sum and its variance, per series. Changes nothing."""
+        state, cov = self._ahead(look, variance * effects, turned)
+        return state.sum(axis=0), cov.sum(axis=(0, 1))
+
+    def _ahead(self, look: int, own: Float, turned: tuple[bool, bool]) -> tuple[Float, Float]:
+        """State and covariance of the effects as of this look, before it is taken. own: their variances, [3, series]."""
+        minutes = max(1, look - self.look) * LOOK_MINUTES if self.look >= 0 else LOOK_MINUTES
         fade = np.array(
-            [math.exp(-fades / HOUR_FADES_MINUTES - turned[0]), math.exp(-fades / DAY_FADES_MINUTES - turned[1]), 1.0]
+            [
+                math.exp(-minutes / HOUR_FADES_MINUTES - turned[0]),
+                math.exp(-minutes / DAY_FADES_MINUTES - turned[1]),
+                1.0,
+            ]
         )
-        own = effects * spread
-        fresh = np.eye(3)[:, :, None] * own
         aged = fade[:, None, None] * fade[None, :, None] * self._cov
         aged += np.eye(3)[:, :, None] * ((1.0 - fade**2)[:, None] * own)
-        self._cov = np.where(live & ~self._begun, fresh, aged)
-        self._state *= fade[:, None]
+        return self._state * fade[:, None], np.where(self._begun, aged, np.eye(3)[:, :, None] * own)
+
+    def _whiten(
+        self, live: npt.NDArray[np.bool_], error: Float, noise: Float, state: Float, cov: Float
+    ) -> tuple[Float, Float]:
+        """The innovation of each series over its standard deviation, and its variance; moves the filter on."""
         self._begun |= live
+        self._state, self._cov = state, cov
         shared = self._cov.sum(axis=1)
-        s = spread / n + shared.sum(axis=0)
+        s = noise + shared.sum(axis=0)
         left = error - self._state.sum(axis=0)
         gain = np.where(live, shared / s, 0.0)
         # An error beyond what effects explain is a change, which the effects must not learn as theirs.

@@ -41,11 +41,13 @@ class Series:
 @dataclass(frozen=True)
 class Expected:
     """What training expects of each series at one hour: mean, variance per row, skewness, and the effects
-    (variances of hour, day and the reference's own error, in units of the rows')."""
+    (variances of hour, day and the reference's own error, in units of the rows'). shared: the part of the rows' variance
+    that hours and days have alike, as training saw it."""
 
     mean: Float
     variance: Float
     skewness: Float
+    shared: Float
     effects: Float
 
 
@@ -100,13 +102,13 @@ def part_of_week(weekday: int, hour: int) -> str:
 def expected_of(reference: Reference, series: Sequence[Series], part: str) -> Expected:
     """What training expects at a part of the week, shrunk to the whole."""
     rows = [
-        (*_rate(STALE_EXPECTED, 1e4), PRIOR, PRIOR, 0.0)
+        (*_rate(STALE_EXPECTED, 1e4), 2 * PRIOR, PRIOR, PRIOR, 0.0)
         if one.what == "stale" or (one.group == "predictions" and one.what == "missing")
         else _one(reference.columns(one.group).columns[one.column], one.what, part)
         for one in series
     ]
-    told = np.array(rows, np.float64).reshape(len(rows), 6).T
-    return Expected(told[0], told[1], told[2], told[3:])
+    told = np.array(rows, np.float64).reshape(len(rows), 7).T
+    return Expected(told[0], told[1], told[2], told[3], told[4:])
 
 
 def _one(column: Column, what: str | int, part: str) -> tuple[float, ...]:
@@ -117,7 +119,8 @@ def _one(column: Column, what: str | int, part: str) -> tuple[float, ...]:
     known = known_of(cell)
     weight = known / (known + SHRINK_ROWS)
     if what == "unseen":
-        return (*_rate(_never_seen(column), known_of(entry)), hour, day, 1.0 / max(1.0, known_of(entry)))
+        rate = _rate(_never_seen(column), known_of(entry))
+        return (*rate, hour + day, hour, day, 1.0 / max(1.0, known_of(entry)))
     if what == "missing":
         share = (1 - weight) * entry["missing"] + weight * (cell["missing"] if cell and weight else 0.0)
         found = _rate(share, entry["rows"])
@@ -137,7 +140,7 @@ def _one(column: Column, what: str | int, part: str) -> tuple[float, ...]:
             found = ((mean - column.centre) / column.scale, variance / column.scale**2, skewness)
         else:
             found = (0.0, max(1e-3, kurtosis - 1.0), _blend("square_skewness", entry, cell, weight))
-    return (*found, *_with_errors(hour, day, entry, cell, weight, what))
+    return (*found, hour + day, *_with_errors(hour, day, entry, cell, weight, what))
 
 
 def known_of(entry: Mapping[str, Any] | None) -> float:
@@ -204,10 +207,11 @@ def observed_of(
     reference: Reference,
     series: Sequence[Series],
     expected: Expected,
+    foreseen: tuple[Float, Float],
     served: Register | None,
     outcomes: Register | None,
 ) -> tuple[Float, Float]:
-    """How many values are behind each series, and their mean."""
+    """How many values are behind each series, and their mean. foreseen: what `Bank.foreseen` says of these five minutes."""
     n, x = np.zeros(len(series)), np.zeros(len(series))
     for at, one in enumerate(series):
         register = outcomes if one.group == "outcomes" else served
@@ -223,7 +227,7 @@ def observed_of(
         elif one.what == "mean":
             n[at], total = known, register.first[one.column] / fixed.ONE
         elif one.what == "variance":
-            n[at], total = known, _squares(register, one.column, known, expected, at - 1)
+            n[at], total = known, _squares(register, one.column, known, expected, foreseen, at - 1)
         else:
             begin = reference.columns(one.group).offsets[one.column]
             n[at], total = known, float(register.counts[begin + int(one.what)])
@@ -232,11 +236,17 @@ def observed_of(
     return n, x
 
 
-def _squares(register: Register, column: int, known: int, expected: Expected, mean_at: int) -> float:
-    """Sum of squared distances from the mean that is expected, in its variance, less one each."""
+def _squares(
+    register: Register, column: int, known: int, expected: Expected, foreseen: tuple[Float, Float], mean_at: int
+) -> float:
+    """Sum of squared distances from the mean that is foreseen, in the variance that is expected, less what rows come to.
+
+    About training's mean a busy night's rows are all far away, and its effect would be told as spread. In the variance of an
+    hour in training the effects of hours and days are; about what is foreseen only its error is left of them.
+    """
     if not known:
         return 0.0
-    about = fixed.mean_square_about(
-        register.first[column], register.second[column], known, float(expected.mean[mean_at])
-    )
-    return float(known * (about / float(expected.variance[mean_at]) - 1.0))
+    mean, variance = float(expected.mean[mean_at]), float(expected.variance[mean_at])
+    effect, error = float(foreseen[0][mean_at]), float(foreseen[1][mean_at])
+    about = fixed.mean_square_about(register.first[column], register.second[column], known, mean + effect)
+    return float(known * ((about - error) / variance - 1.0 + expected.shared[mean_at]))

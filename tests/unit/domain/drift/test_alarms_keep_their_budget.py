@@ -62,6 +62,33 @@ def test_weeks_of_a_city_whose_hours_and_days_differ_keep_the_budget(city):
     assert {check for check, state in monitor.states().items() if state.state == "unknown"} == set()
 
 
+def test_days_that_are_far_apart_are_not_told_as_spread():
+    """Days 0.7 sd apart move every row of a day: as spread about training's mean they would be drift each week.
+
+    Four weeks over all checks, of which the waits' spread is one series: an alarm of it is a chance of 1 in 20 at most.
+    """
+    trained = City(17, day_effect=0.7)
+    monitor = Monitor(train(trained, 28), part_at)
+    found = [alarm for _b, alarm in live(monitor, trained, 28 * 288, 56 * 288) if alarm.what == "variance"]
+    assert not found, found
+
+
+def test_a_wider_spread_about_the_same_mean_is_found(city):
+    trained, reference = city
+    monitor, begin = Monitor(reference, part_at), 70 * 288
+
+    def wider(bucket):
+        values, *rest = trained.rows(bucket)
+        values[:, 1] += 100 * trained.draw.normal(size=len(values))
+        return values, *rest
+
+    for bucket in range(begin, begin + 12 * 12):
+        monitor.take(bucket, *registers(reference, bucket, wider(bucket)))
+    found = {(alarm.feature, alarm.what, alarm.direction) for alarm in monitor.alarms.values()}
+    assert ("wait", "variance", 1) in found, found
+    assert ("wait", "mean", 1) not in found, found
+
+
 def test_a_reference_of_two_days_does_not_take_the_third_for_drift():
     trained = City(5)
     monitor = Monitor(train(trained, 2), part_at)
