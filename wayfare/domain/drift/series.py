@@ -116,6 +116,8 @@ def _one(column: Column, what: str | int, part: str) -> tuple[float, ...]:
     cell = entry["by_hour"].get(part)
     between = entry["between"]
     hour, day = between["categories"][what] if isinstance(what, int) else between[_effects_of(what)]
+    if cell and (own := cell.get("effects")):
+        hour = own["categories"][what] if isinstance(what, int) else own[_effects_of(what)]
     known = known_of(cell)
     weight = known / (known + SHRINK_ROWS)
     if what == "unseen":

@@ -16,6 +16,7 @@ PRIOR = 0.01
 """Variance of a shared effect where nothing is known, in units of a row's variance: 0.1 standard deviations."""
 PRIOR_DAYS = 4.0
 PRIOR_HOURS = 24.0
+DOUBT = 2.0
 _FADED = 0.72
 """Mean of exp(-hours apart / 24) over pairs of hours of one day."""
 
@@ -48,6 +49,38 @@ def between(
     one = float((s_day**2).sum() - (s**2).sum()) / same_day / _FADED * seen if same_day and free_days else prior
     of_day = _cautious(max(0.0, one), free_days, PRIOR_DAYS, prior)
     return [_cautious(max(0.0, both - max(0.0, one)), free_groups, PRIOR_HOURS, prior), of_day]
+
+
+def hour_by_cell(
+    residual: npt.NDArray[np.float64],
+    dates: npt.NDArray[np.int64],
+    hours: npt.NDArray[np.int64],
+    cells: npt.NDArray[np.int64],
+    whole: list[float],
+) -> npt.NDArray[np.float64]:
+    """The variance of an hour's effect in each hour of the week, [48]: that of all hours, or more where its own is beyond doubt.
+
+    When an arena empties on some nights, that hour differs from night to night as no other does. Without an effect the mean
+    of products has the standard error sqrt(2 / pairs), whatever the distribution; twice that is taken off (a soft
+    threshold), so that an hour of few rows is left as all are. whole: what `between` says of the same residuals.
+    """
+    there = ~np.isnan(residual)
+    r, date, cell = residual[there], dates[there] * 24 + hours[there], cells[there]
+    found = np.full(48, whole[0])
+    if not len(r):
+        return found
+    _, first, group = np.unique(date, return_index=True, return_inverse=True)
+    n, s, q = np.bincount(group), np.bincount(group, r), np.bincount(group, r**2)
+    pairs = np.bincount(cell[first], n * (n - 1.0), 48)
+    products = np.bincount(cell[first], s**2 - q, 48)
+    days = np.bincount(cell[first], minlength=48)
+    for at in np.flatnonzero((days > 1) & (pairs > 0)):
+        # The cell's mean was fitted to these days.
+        both = products[at] / pairs[at] * days[at] / (days[at] - 1)
+        more = both - sum(whole) - DOUBT * math.sqrt(2.0 / pairs[at])
+        if more > 0:
+            found[at] += more * (1.0 + math.sqrt(2.0 / days[at]))
+    return found
 
 
 def _cautious(found: float, freedom: float, weight: float, prior: float) -> float:

@@ -7,7 +7,7 @@ weather and traffic.
 
 Schema 2 adds to schema 1: kinds, bins with counts, the skewness of squares, categories by hour, the variance between hours and
 days, and the same of what the model said (`predictions`) and of bookings (`outcomes`). Readers take both. A part that a schema-2 file of an earlier version
-lacks (`shared`, `named`) is 0.
+lacks (`shared`, `named`) is 0; an hour of the week without `effects` of its own has those of all hours.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from wayfare.domain.models.between import PRIOR, between
+from wayfare.domain.models.between import PRIOR, between, hour_by_cell
 from wayfare.domain.pricing.surge import LEVELS
 
 Float = npt.NDArray[np.float64]
@@ -147,16 +147,12 @@ def describe(
             if int(here.sum()) >= FEWEST_ROWS:
                 counts = np.bincount(code[here & (code >= 0)], minlength=width).tolist()
                 parts[f"{name}:{hour}"] = found | {"counts": counts, "days": len(np.unique(dates[here]))}
-    cells = hours + 24 * weekend
+    moment = dates, hours, hours + 24 * weekend
     shape["shared"] = shared = _shared(values, dates * 24 + hours)
-    prior = PRIOR if shared < MOSTLY_SHARED else 1.0
-    gone = np.isnan(values).astype(np.float64)
-    shape["between"] = {
-        "mean": between(residual, dates, hours, cells, prior),
-        "variance": between(_standard(residual**2, cells), dates, hours, cells),
-        "missing": between(_standard(gone, cells), dates, hours, cells),
-        "categories": _of_categories(code, listed, dates, hours, cells) if categorical else None,
-    }
+    shape["between"], own = _effects(values, residual, code, listed if categorical else None, moment, shared)
+    for name, part in parts.items():
+        days_of, hour_of = name.split(":")
+        part["effects"] = own[int(hour_of) + 24 * (days_of == "weekend")]
     return moments(values) | shape | {"by_hour": parts}
 
 
@@ -197,11 +193,34 @@ def _standard(values: Float, cells: Int) -> Float:
     return np.where(spread[cells] > 1e-9, standard, np.nan)
 
 
-def _of_categories(code: Int, listed: Sequence[int], dates: Int, hours: Int, cells: Int) -> list[list[float]]:
-    """What hours and days add to the variance of the share of each of the most frequent categories."""
-    return [
-        between(_standard(np.where(code < 0, np.nan, (code == number).astype(np.float64)), cells), dates, hours, cells)
-        for number in range(min(len(listed), CHARTED))
+def _effects(
+    values: Float, residual: Float, code: Int, listed: Sequence[int] | None, moment: tuple[Int, Int, Int], shared: float
+) -> tuple[dict[str, Any], list[dict[str, Any] | None]]:
+    """What hours and days add to the variance of each series of a feature: [hour, day] over the whole, and the hour's in each
+    of the 48 hours of the week (None of what is mostly shared). residual: in the cell's standard deviations. moment: dates,
+    hours, cells.
+    """
+    cells = moment[2]
+    prior = PRIOR if shared < MOSTLY_SHARED else 1.0
+    watched = {
+        "mean": (residual, prior),
+        "variance": (_standard(residual**2, cells), PRIOR),
+        "missing": (_standard(np.isnan(values).astype(np.float64), cells), PRIOR),
+    }
+    whole: dict[str, Any] = {what: between(one, *moment, given) for what, (one, given) in watched.items()}
+    charted = [
+        _standard(np.where(code < 0, np.nan, (code == number).astype(np.float64)), cells)
+        for number in range(min(len(listed or ()), CHARTED))
+    ]
+    whole["categories"] = None if listed is None else [between(one, *moment) for one in charted]
+    if shared >= MOSTLY_SHARED:
+        return whole, [None] * 48
+    own = {what: hour_by_cell(one, *moment, whole[what]) for what, (one, _prior) in watched.items()}
+    each = [hour_by_cell(one, *moment, of_all) for one, of_all in zip(charted, whole["categories"] or [], strict=True)]
+    return whole, [
+        {what: float(found[cell]) for what, found in own.items()}
+        | {"categories": None if listed is None else [float(found[cell]) for found in each]}
+        for cell in range(48)
     ]
 
 

@@ -73,6 +73,32 @@ def test_days_that_are_far_apart_are_not_told_as_spread():
     assert not found, found
 
 
+class _Arena(City):
+    """On every second night a crowd comes out of one place from 22:00 to 23:00."""
+
+    def rows(self, bucket, shift=0.0):
+        values, *rest = super().rows(bucket, shift)
+        night = int(np.random.default_rng(bucket // 288).random() < 0.5)
+        crowd = self.draw.random(len(values)) < 0.4 * night * (bucket // 12 % 24 == 22)
+        values[crowd, 4] = 0.0
+        return values, *rest
+
+
+def test_a_crowd_that_comes_on_some_nights_is_not_drift_and_on_every_night_at_noon_it_is():
+    """Four weeks of the place's share: without effects of its own its hour is told almost every night that the crowd comes."""
+    trained = _Arena(23)
+    monitor, begin = Monitor(train(trained, 56), part_at), 56 * 288
+    found = [alarm for _b, alarm in live(monitor, trained, begin, begin + 28 * 288)]
+    assert len([alarm for alarm in found if alarm.check == "categories"]) <= 1, found
+
+    for bucket in range(begin + 28 * 288, begin + 28 * 288 + 14 * 12):
+        values, *rest = trained.rows(bucket)
+        if bucket // 12 % 24 == 12:
+            values[trained.draw.random(len(values)) < 0.4, 4] = 0.0
+        monitor.take(bucket, *registers(monitor.reference, bucket, (values, *rest)))
+    assert monitor.states()["categories"].state == "drifted"
+
+
 def test_a_wider_spread_about_the_same_mean_is_found(city):
     trained, reference = city
     monitor, begin = Monitor(reference, part_at), 70 * 288
