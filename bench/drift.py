@@ -41,7 +41,7 @@ def ours(reference: np.ndarray, values: np.ndarray) -> np.ndarray:
     runs = len(values)
     bank = Bank(runs, height=1e9)
     path = []
-    effects = np.stack([np.zeros(runs), np.zeros(runs), np.full(runs, 1.0 / len(reference))])
+    effects = np.stack([np.zeros(runs), np.zeros(runs), np.full(runs, 1.0 / len(reference)), np.zeros(runs)])
     for look in range(values.shape[1] // LOOK):
         x = values[:, look * LOOK : (look + 1) * LOOK].mean(axis=1)
         full = np.full(runs, 1.0)

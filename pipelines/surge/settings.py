@@ -25,7 +25,10 @@ class SurgeSettings(HistorySettings, CassandraSettings, RedisSettings):
     training_rows: int = Field(
         20_000,
         ge=200,
-        description="The newest trips that are trained on: bounds what is written to Cassandra, about 25 values a trip.",
+        description="Most trips that are trained on: bounds what is written to Cassandra, about 25 values a trip.",
+    )
+    training_days: float = Field(
+        28.0, gt=0, description="Days, the newest, that the trips trained on are drawn from: several of each weekday."
     )
     test_share: float = Field(0.2, gt=0, lt=0.9, description="Part of the rows, the newest, kept for the test.")
     validation_share: float = Field(

@@ -75,7 +75,7 @@ def prepare(settings: SurgeSettings, city: City, say: Say) -> Prepared:
         learned = training_set.learn(trips, rows, split, settings)
         context = training_set.make_context(session, city, settings.lake, learned)
         say(f"computing features of {len(rows)} of {len(trips)} trips")
-        written, values = training_set.write_features(session, settings, context, split)
+        written, values = training_set.write_features(session, settings, context, rows, split)
         say(f"{values} values of {written} trips are in Cassandra")
         sampled = point_in_time.sample(rows, settings.point_in_time_rows, settings.seed)
         past = Past(trips, _panes_of(session, city, sampled), _weather(session, city), context)
@@ -154,7 +154,7 @@ def check_leaks(prepared: Prepared, values: np.ndarray) -> list[str]:
 def parameters(settings: SurgeSettings) -> dict[str, Any]:
     """The settings that decide what the model becomes."""
     kept = (
-        "training_rows", "test_share", "validation_share", "tree_split_above", "tree_min_rows", "epochs", "batch_size",
+        "training_days", "training_rows", "test_share", "validation_share", "tree_split_above", "tree_min_rows", "epochs", "batch_size",
         "learning_rate", "hidden_units", "dropout", "seed",
     )  # fmt: skip
     return {name: getattr(settings, name) for name in kept}
@@ -252,6 +252,7 @@ def fit_and_write(
         np.array([decode(row) for row in at_least.tolist()]),
         prepared.outcomes,
         named=float(rows["rider_id"].notna().to_numpy()[past].mean()),
+        slots=booked[past] // training_set.SLOT_MS,
     )
     _json(folder / "drift_reference.json", reference)
     chosen = _golden(prepared.witnesses, settings.golden_rows)

@@ -34,12 +34,14 @@ from wayfare.domain.pricing.ledger import BOOKED
 from wayfare.domain.pricing.surge import LEVELS
 from wayfare.domain.streams import panes as pane_rules
 from wayfare.domain.streams.panes import PANE_MS, WINDOW_PANES
+from wayfare.domain.times import DAY_MS
 
 _COLUMNS = (
     "trip_id, pickup_lat, pickup_lon, dropoff_lat, dropoff_lon, asked_ms, ended_at_ms, started_at_ms, distance_m, "
     "wait_s, surge_multiplier, price_source, rider_id, quote_id"
 )
 _BLOCK_PANES = 1440
+SLOT_MS = 5 * PANE_MS
 FEWEST_ROWS = 200
 
 
@@ -107,8 +109,19 @@ def read_outcomes(session: Any, city: City, until_ms: int) -> Outcomes | None:
 
 
 def choose(trips: pd.DataFrame, settings: SurgeSettings, city: City) -> tuple[pd.DataFrame, Split]:
-    """The newest trips that may teach, and their split by time; InvalidInput when there are too few."""
-    rows = trips[trips["teaches"]].tail(settings.training_rows).reset_index(drop=True)
+    """Trips of the newest `training_days` that may teach, and their split by time; InvalidInput when there are too few.
+
+    Of more than `training_rows` whole slots of five minutes are drawn, by a hash of the slot: the rows tell of every day of
+    those weeks, those of a slot share their window, and the next training draws the same slots again.
+    """
+    rows = trips[trips["teaches"]]
+    rows = rows[rows["asked_ms"] > rows["asked_ms"].max() - settings.training_days * DAY_MS]
+    slots = rows["asked_ms"].to_numpy(np.int64) // SLOT_MS
+    names, at, sizes = np.unique(slots, return_inverse=True, return_counts=True)
+    drawn = np.argsort(pd.util.hash_array(names), kind="stable")
+    kept = np.zeros(len(names), bool)
+    kept[drawn[np.cumsum(sizes[drawn]) <= settings.training_rows]] = True
+    rows = rows[kept[at]].reset_index(drop=True)
     if len(rows) < FEWEST_ROWS:
         raise InvalidInput(
             f"city {city.id} needs at least {FEWEST_ROWS} trips with a recorded multiplier among {LEVELS} to train on: "
@@ -187,22 +200,23 @@ def make_context(session: Any, city: City, lake: pathlib.Path, learned: Learned)
     return Context(city, SURGE, learned.tree, learned.travel, weather, read_place_kinds(lake, city.id))
 
 
-def write_features(session: Any, settings: SurgeSettings, context: Context, split: Split) -> tuple[int, int]:
-    """Compute the features of the rows of a split in Spark and write them to Cassandra; trips and values written."""
+def write_features(
+    session: Any, settings: SurgeSettings, context: Context, rows: pd.DataFrame, split: Split
+) -> tuple[int, int]:
+    """Compute the features of the chosen rows in Spark and write them to Cassandra; trips and values written."""
     city = context.city
     aggregates.bookings_view(session, city)
-    # The labels' rule is the domain's; here it only bounds which rows are computed.
+    session.createDataFrame(rows[["trip_id"]]).createOrReplaceTempView("chosen_trips")
     session.sql(f"""
         CREATE OR REPLACE TEMPORARY VIEW training_trips AS
         SELECT trip_id, pickup_lat, pickup_lon, dropoff_lat, dropoff_lon, asked_ms, rider_id, quote_id,
             {aggregates.local_day("asked_ms", city)} AS as_of
-        FROM city_trips WHERE surge_multiplier IS NOT NULL
-            AND asked_ms BETWEEN {split.first_ms} AND {split.last_ms}""")
+        FROM city_trips JOIN chosen_trips USING (trip_id)""")
     session.sql("""
         CREATE OR REPLACE TEMPORARY VIEW asked_riders AS
         SELECT DISTINCT rider_id, as_of FROM training_trips WHERE rider_id IS NOT NULL""")
     aggregates.aggregate(session, "asked_riders").createOrReplaceTempView("rider_aggregates")
-    rows = session.sql(f"""
+    asked = session.sql(f"""
         SELECT t.*, r.bookings, r.by_multiplier, r.by_pair, r.days_seen, p.feature_names AS logged_names,
             p.features AS logged, (t.asked_ms div {PANE_MS} - 1) div {_BLOCK_PANES} AS block
         FROM training_trips t LEFT JOIN rider_aggregates r ON t.rider_id = r.rider_id AND t.as_of = r.as_of
@@ -234,7 +248,7 @@ def write_features(session: Any, settings: SurgeSettings, context: Context, spli
             session.close()
 
     written = (
-        rows.groupBy("block")
+        asked.groupBy("block")
         .cogroup(panes.groupBy("block"))
         .applyInPandas(compute, "trip_id string, features array<double>")
         .mapInPandas(write, "trips long, written long")

@@ -39,6 +39,8 @@ LOOK_MINUTES = 5.0
 LOOKS_A_WEEK = round(7 * 24 * 60 / LOOK_MINUTES)
 HOUR_FADES_MINUTES = 60.0
 DAY_FADES_MINUTES = 1440.0
+MOMENT_FADES_MINUTES = 15.0
+EFFECTS = 4
 _STEEPEST = 3.0
 _SKEWED = 0.6
 _SURPRISE = 3.0
@@ -63,8 +65,8 @@ class Bank:
         charts = series * 2 * len(shifts)
         self.height = threshold(charts) if height is None else height
         self.look = -1
-        self._state = np.zeros((3, series))
-        self._cov = np.zeros((3, 3, series))
+        self._state = np.zeros((EFFECTS, series))
+        self._cov = np.zeros((EFFECTS, EFFECTS, series))
         self._begun = np.zeros(series, bool)
         self._w = np.zeros((series, 2, len(shifts)))
         self._onset = np.zeros((series, 2, len(shifts)), np.int64)
@@ -83,8 +85,8 @@ class Bank:
         """One look at every series; those with n = 0 or variance 0 are passed over. Returns series, sides, onsets of alarms.
 
         look: number of the five minutes, ascending; those without rows may be left out. A side is 1 for up, -1 for down. The
-        charts of a series that alarmed begin anew. effects: [3, series], the variances of hour, day and error in units of
-        the rows' variance. turned: whether a new hour and a new day of the city's clock began, across
+        charts of a series that alarmed begin anew. effects: [4, series], the variances of hour, day, error and moment in
+        units of the rows' variance. turned: whether a new hour and a new day of the city's clock began, across
         which effects (and what is expected) may jump.
         """
         ahead = self._ahead(look, variance * effects, turned)
@@ -112,18 +114,19 @@ class Bank:
         return state.sum(axis=0), cov.sum(axis=(0, 1))
 
     def _ahead(self, look: int, own: Float, turned: tuple[bool, bool]) -> tuple[Float, Float]:
-        """State and covariance of the effects as of this look, before it is taken. own: their variances, [3, series]."""
+        """State and covariance of the effects as of this look, before it is taken. own: their variances, [4, series]."""
         minutes = max(1, look - self.look) * LOOK_MINUTES if self.look >= 0 else LOOK_MINUTES
         fade = np.array(
             [
                 math.exp(-minutes / HOUR_FADES_MINUTES - turned[0]),
                 math.exp(-minutes / DAY_FADES_MINUTES - turned[1]),
                 1.0,
+                math.exp(-minutes / MOMENT_FADES_MINUTES),
             ]
         )
         aged = fade[:, None, None] * fade[None, :, None] * self._cov
-        aged += np.eye(3)[:, :, None] * ((1.0 - fade**2)[:, None] * own)
-        return self._state * fade[:, None], np.where(self._begun, aged, np.eye(3)[:, :, None] * own)
+        aged += np.eye(EFFECTS)[:, :, None] * ((1.0 - fade**2)[:, None] * own)
+        return self._state * fade[:, None], np.where(self._begun, aged, np.eye(EFFECTS)[:, :, None] * own)
 
     def _whiten(
         self, live: npt.NDArray[np.bool_], error: Float, noise: Float, state: Float, cov: Float
@@ -169,9 +172,9 @@ class Bank:
         }
 
     def restore(self, raw: dict[str, Any]) -> bool:
-        """Go on from `to_json`; False, with nothing changed, when it is of another set of series."""
+        """Go on from `to_json`; False, with nothing changed, when it is of another set of series or effects."""
         w = np.array(raw["w"], np.float64)
-        if w.shape != self._w.shape:
+        if w.shape != self._w.shape or np.shape(raw["state"]) != self._state.shape:
             return False
         self.look, self._w = int(raw["look"]), w
         self._state, self._cov = np.array(raw["state"], np.float64), np.array(raw["cov"], np.float64)

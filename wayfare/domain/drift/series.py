@@ -41,8 +41,8 @@ class Series:
 @dataclass(frozen=True)
 class Expected:
     """What training expects of each series at one hour: mean, variance per row, skewness, and the effects
-    (variances of hour, day and the reference's own error, in units of the rows'). shared: the part of the rows' variance
-    that hours and days have alike, as training saw it."""
+    (variances of hour, day, the reference's own error and five minutes, in units of the rows'). shared: the part of the rows'
+    variance that rows of one time have alike, as training saw it."""
 
     mean: Float
     variance: Float
@@ -102,12 +102,12 @@ def part_of_week(weekday: int, hour: int) -> str:
 def expected_of(reference: Reference, series: Sequence[Series], part: str) -> Expected:
     """What training expects at a part of the week, shrunk to the whole."""
     rows = [
-        (*_rate(STALE_EXPECTED, 1e4), 2 * PRIOR, PRIOR, PRIOR, 0.0)
+        (*_rate(STALE_EXPECTED, 1e4), 2 * PRIOR, PRIOR, PRIOR, 0.0, 0.0)
         if one.what == "stale" or (one.group == "predictions" and one.what == "missing")
         else _one(reference.columns(one.group).columns[one.column], one.what, part)
         for one in series
     ]
-    told = np.array(rows, np.float64).reshape(len(rows), 7).T
+    told = np.array(rows, np.float64).reshape(len(rows), 8).T
     return Expected(told[0], told[1], told[2], told[3], told[4:])
 
 
@@ -115,14 +115,15 @@ def _one(column: Column, what: str | int, part: str) -> tuple[float, ...]:
     entry = column.entry
     cell = entry["by_hour"].get(part)
     between = entry["between"]
-    hour, day = between["categories"][what] if isinstance(what, int) else between[_effects_of(what)]
+    hour, day, *rest = between["categories"][what] if isinstance(what, int) else between[_effects_of(what)]
+    moment = rest[0] if rest else 0.0
     if cell and (own := cell.get("effects")):
         hour = own["categories"][what] if isinstance(what, int) else own[_effects_of(what)]
     known = known_of(cell)
     weight = known / (known + SHRINK_ROWS)
     if what == "unseen":
         rate = _rate(_never_seen(column), known_of(entry))
-        return (*rate, hour + day, hour, day, 1.0 / max(1.0, known_of(entry)))
+        return (*rate, hour + day + moment, hour, day, 1.0 / max(1.0, known_of(entry)), moment)
     if what == "missing":
         share = (1 - weight) * entry["missing"] + weight * (cell["missing"] if cell and weight else 0.0)
         found = _rate(share, entry["rows"])
@@ -142,7 +143,7 @@ def _one(column: Column, what: str | int, part: str) -> tuple[float, ...]:
             found = ((mean - column.centre) / column.scale, variance / column.scale**2, skewness)
         else:
             found = (0.0, max(1e-3, kurtosis - 1.0), _blend("square_skewness", entry, cell, weight))
-    return (*found, hour + day, *_with_errors(hour, day, entry, cell, weight, what))
+    return (*found, hour + day + moment, *_with_errors(hour, day, entry, cell, weight, what), moment)
 
 
 def known_of(entry: Mapping[str, Any] | None) -> float:

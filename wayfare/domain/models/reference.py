@@ -7,7 +7,7 @@ weather and traffic.
 
 Schema 2 adds to schema 1: kinds, bins with counts, the skewness of squares, categories by hour, the variance between hours and
 days, and the same of what the model said (`predictions`) and of bookings (`outcomes`). Readers take both. A part that a schema-2 file of an earlier version
-lacks (`shared`, `named`) is 0; an hour of the week without `effects` of its own has those of all hours.
+lacks (`shared`, `named`, what five minutes share) is 0; an hour of the week without `effects` of its own has those of all hours.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from wayfare.domain.models.between import PRIOR, between, hour_by_cell
+from wayfare.domain.models.between import PRIOR, When, between, hour_by_cell
 from wayfare.domain.pricing.surge import LEVELS
 
 Float = npt.NDArray[np.float64]
@@ -109,9 +109,16 @@ def of_weekend(weekdays: Int, hours: Int) -> npt.NDArray[np.bool_]:
 
 
 def describe(
-    values: Float, hours: Int, weekdays: Int, categorical: bool, dates: Int | None = None, kind: str = ""
+    values: Float,
+    hours: Int,
+    weekdays: Int,
+    categorical: bool,
+    dates: Int | None = None,
+    kind: str = "",
+    slots: Int | None = None,
 ) -> Any:
-    """The reference of one feature. hours: 0-23, weekdays: 0 = Monday, both local. dates: any number of each local day.
+    """The reference of one feature. hours: 0-23, weekdays: 0 = Monday, both local. dates, slots: any number of each local day
+    and of each five minutes.
 
     Numbers have quantiles and bins, categories the count of each; `by_hour` has keys `weekday:<hour>` and `weekend:<hour>`.
     """
@@ -147,9 +154,9 @@ def describe(
             if int(here.sum()) >= FEWEST_ROWS:
                 counts = np.bincount(code[here & (code >= 0)], minlength=width).tolist()
                 parts[f"{name}:{hour}"] = found | {"counts": counts, "days": len(np.unique(dates[here]))}
-    moment = dates, hours, hours + 24 * weekend
+    when = When(dates, hours, hours + 24 * weekend, np.arange(len(values)) if slots is None else slots)
     shape["shared"] = shared = _shared(values, dates * 24 + hours)
-    shape["between"], own = _effects(values, residual, code, listed if categorical else None, moment, shared)
+    shape["between"], own = _effects(values, residual, code, listed if categorical else None, when, shared)
     for name, part in parts.items():
         days_of, hour_of = name.split(":")
         part["effects"] = own[int(hour_of) + 24 * (days_of == "weekend")]
@@ -194,29 +201,28 @@ def _standard(values: Float, cells: Int) -> Float:
 
 
 def _effects(
-    values: Float, residual: Float, code: Int, listed: Sequence[int] | None, moment: tuple[Int, Int, Int], shared: float
+    values: Float, residual: Float, code: Int, listed: Sequence[int] | None, when: When, shared: float
 ) -> tuple[dict[str, Any], list[dict[str, Any] | None]]:
-    """What hours and days add to the variance of each series of a feature: [hour, day] over the whole, and the hour's in each
-    of the 48 hours of the week (None of what is mostly shared). residual: in the cell's standard deviations. moment: dates,
-    hours, cells.
+    """What is shared adds to the variance of each series of a feature: [hour, day, moment] over the whole, and the hour's in
+    each of the 48 hours of the week (None of what is mostly shared). residual: in the cell's standard deviations.
     """
-    cells = moment[2]
+    cells = when.cells
     prior = PRIOR if shared < MOSTLY_SHARED else 1.0
     watched = {
         "mean": (residual, prior),
         "variance": (_standard(residual**2, cells), PRIOR),
         "missing": (_standard(np.isnan(values).astype(np.float64), cells), PRIOR),
     }
-    whole: dict[str, Any] = {what: between(one, *moment, given) for what, (one, given) in watched.items()}
+    whole: dict[str, Any] = {what: between(one, when, given) for what, (one, given) in watched.items()}
     charted = [
         _standard(np.where(code < 0, np.nan, (code == number).astype(np.float64)), cells)
         for number in range(min(len(listed or ()), CHARTED))
     ]
-    whole["categories"] = None if listed is None else [between(one, *moment) for one in charted]
+    whole["categories"] = None if listed is None else [between(one, when) for one in charted]
     if shared >= MOSTLY_SHARED:
         return whole, [None] * 48
-    own = {what: hour_by_cell(one, *moment, whole[what]) for what, (one, _prior) in watched.items()}
-    each = [hour_by_cell(one, *moment, of_all) for one, of_all in zip(charted, whole["categories"] or [], strict=True)]
+    own = {what: hour_by_cell(one, when, whole[what]) for what, (one, _prior) in watched.items()}
+    each = [hour_by_cell(one, when, of_all) for one, of_all in zip(charted, whole["categories"] or [], strict=True)]
     return whole, [
         {what: float(found[cell]) for what, found in own.items()}
         | {"categories": None if listed is None else [float(found[cell]) for found in each]}
@@ -236,18 +242,20 @@ def drift_reference(
     multipliers: Float | None = None,
     booked: Outcomes | None = None,
     named: float = 0.0,
+    slots: Int | None = None,
 ) -> Any:
     """The content of `drift_reference.json`: the reference of every feature. values: float64 [rows, features].
 
     at_least: what the model says of these rows, [rows, 7], and the multipliers read off it. booked: of quotes and not of
-    trips; None where no outcome of a quote is known yet. named: the share of the rows that name their rider.
+    trips; None where no outcome of a quote is known yet. named: the share of the rows that name their rider. slots: a number for
+    the five minutes of each row.
     """
     kinds = kinds or ["category" if category else "number" for category in categorical]
     predictions = outcomes = None
     if at_least is not None and multipliers is not None:
         predictions = {
-            "at_least": describe(expected_level(at_least), hours, weekdays, False, dates),
-            "multiplier": describe(np.round(multipliers * 100), hours, weekdays, True, dates),
+            "at_least": describe(expected_level(at_least), hours, weekdays, False, dates, "", slots),
+            "multiplier": describe(np.round(multipliers * 100), hours, weekdays, True, dates, "", slots),
         }
     if booked is not None:
         outcomes = {
@@ -266,7 +274,7 @@ def drift_reference(
         "days": 0 if dates is None else len(np.unique(dates)),
         "named": round(named, 6),
         "features": {
-            name: describe(values[:, column], hours, weekdays, is_category, dates, kind if kind in CLOCK else "")
+            name: describe(values[:, column], hours, weekdays, is_category, dates, kind if kind in CLOCK else "", slots)
             for column, (name, is_category, kind) in enumerate(zip(names, categorical, kinds, strict=True))
         },
         "predictions": predictions,

@@ -63,7 +63,7 @@ def train(city: City, days: int, rows: int = 16_000) -> Reference:
     hours, weekdays, dates = at // 12 % 24, at // 288 % 7, at // 288
     told = drift_reference(
         NAMES, [kind != "number" for kind in KINDS], values, hours, weekdays, dates, KINDS, at_least, multiplier,
-        Outcomes(booked, multiplier, hours, weekdays, dates),
+        Outcomes(booked, multiplier, hours, weekdays, dates), slots=at,
     )  # fmt: skip
     return read_reference(json.dumps(told, allow_nan=False).encode())
 

@@ -41,7 +41,7 @@ def test_the_bank_keeps_its_budget_when_hours_and_days_share_effects(skewed):
             zeros,
             ones,
             ones * (2.0 if skewed else 0.0),
-            np.stack([effects**2, effects**2, zeros]),
+            np.stack([effects**2, effects**2, zeros, zeros]),
         )
         alarms += len(found)
     assert alarms <= 12, alarms
@@ -97,6 +97,26 @@ def test_a_crowd_that_comes_on_some_nights_is_not_drift_and_on_every_night_at_no
             values[trained.draw.random(len(values)) < 0.4, 4] = 0.0
         monitor.take(bucket, *registers(monitor.reference, bucket, (values, *rest)))
     assert monitor.states()["categories"].state == "drifted"
+
+
+class _Waves(City):
+    """Cabs come and go within a quarter of an hour, and everybody who asks then sees them."""
+
+    _wave = 0.0
+
+    def rows(self, bucket, shift=0.0):
+        values, *rest = super().rows(bucket, shift)
+        self._wave = 0.7 * self._wave + 0.71 * float(self.draw.normal())
+        values[:, 1] += 80 * self._wave
+        return values, *rest
+
+
+def test_what_comes_and_goes_within_a_quarter_of_an_hour_is_not_drift():
+    """Two weeks of the waits: as an effect of whole hours every wave would be told."""
+    trained = _Waves(29)
+    monitor, begin = Monitor(train(trained, 28), part_at), 28 * 288
+    found = [alarm for _b, alarm in live(monitor, trained, begin, begin + 14 * 288) if alarm.feature == "wait"]
+    assert len(found) <= 1, found
 
 
 def test_a_wider_spread_about_the_same_mean_is_found(city):
