@@ -33,7 +33,7 @@ class DriftSettings(WebSettings, KafkaSettings, CitySettings):
         5.0, ge=0, description="Shortest time between two records of one judgement without news, for fast clocks."
     )
     tolerance_sd: float = Field(
-        0.0, ge=0, le=1, description="A shift of a mean, in standard deviations of a row, that counts as none."
+        0.05, ge=0, le=1, description="A shift of a mean, in standard deviations of a row, that counts as none."
     )
     false_alarms_a_week: float = Field(
         1.0, gt=0, le=100, description="Expected false alarms a week of one model, over all features and checks."
