@@ -15,6 +15,7 @@ from typing import Any
 
 import kafka
 import kafka.errors
+from kafka.net.inet import KafkaNetSocket
 from opentelemetry import trace
 
 from wayfare.domain.errors import LogUnavailable
@@ -163,6 +164,24 @@ class Producer:
             self._connected.clear()
         if last is not None:
             _close(last, timeout_seconds)
+
+
+_sock_connect = KafkaNetSocket.sock_connect
+
+
+async def _connected_or_closed(way: Any, net: Any, sock: socket.socket, *where: Any, **until: Any) -> Any:
+    """As kafka-python connects, except that a socket which comes to nothing is closed, not left to be collected.
+
+    It is given up when its broker refuses it, and when its client is closed while it connects.
+    """
+    try:
+        return await _sock_connect(way, net, sock, *where, **until)
+    except BaseException:
+        sock.close()
+        raise
+
+
+KafkaNetSocket.sock_connect = _connected_or_closed
 
 
 def _close(producer: Any, timeout_seconds: float) -> None:
