@@ -35,7 +35,7 @@ leave() {
 }
 
 install_podman() {
-  local wanted=(podman runc fuse-overlayfs netavark aardvark-dns uidmap)
+  local wanted=(podman runc iptables fuse-overlayfs netavark aardvark-dns uidmap)
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     say "installing ${wanted[*]}"
     DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2
@@ -46,14 +46,16 @@ install_podman() {
   fi
 }
 
+has() { local PATH=$PATH:/usr/sbin name; for name; do command -v "$name" >/dev/null || return 1; done; }
+
 engine() {
   if command -v docker >/dev/null && docker info >/dev/null 2>&1; then ENGINE=docker; return; fi
   ENGINE=podman
+  # Root's networks are made by netavark, which uses iptables and asks for no package of it.
+  { has podman && { ((EUID)) || has iptables; }; } || install_podman
   # Where not even root may raise limits (many virtual machines and CI runners), the runtime must not be asked to.
-  if raises_limits; then
-    command -v podman >/dev/null || install_podman
-  else
-    command -v podman >/dev/null && PATH=$PATH:/usr/sbin command -v runc >/dev/null || install_podman
+  if ! raises_limits; then
+    has runc || install_podman
     mkdir -p "$cache/containers"
     cat >"$cache/containers/containers.conf" <<CONF
 [engine]
