@@ -244,8 +244,8 @@ def _squares(
 ) -> float:
     """Sum of squared distances from the mean that is foreseen, in the variance that is expected, less what rows come to.
 
-    About training's mean a busy night's rows are all far away, and its effect would be told as spread. In the variance of an
-    hour in training the effects of hours and days are; about what is foreseen only its error is left of them.
+    About training's mean a busy night's rows are all far away, and its effect would be told as spread. Training's variance of
+    an hour holds what moments, hours and days differ by; about what is foreseen only its error is left of that.
     """
     if not known:
         return 0.0
