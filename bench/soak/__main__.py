@@ -28,6 +28,8 @@ from wayfare.adapters.window_proof import Proof
 
 ROOT = pathlib.Path(__file__).parents[2]
 CATCH_UP_SECONDS = 300.0
+SETTLED_SECONDS = 10.0
+"""Of the city at work between one outage and the next."""
 PAUSE_SECONDS = (0.5, 5.0)
 MIB = 1 << 20
 SERVERS = ("redis", "kafka")
@@ -117,6 +119,7 @@ class Soak:
         return 0 if self._while_written(lambda: all(self._gone(name, minutes) for name in SERVERS)) else 1
 
     def _gone(self, name: str, minutes: float) -> bool:
+        time.sleep(SETTLED_SECONDS)
         if not self._checked(f"before {name} goes"):
             return False
         stack = self._on.stack
