@@ -84,7 +84,9 @@ class Settler:
     settings: RelaySettings
     wall_ms: Callable[[], int]
     pool: ThreadPoolExecutor
-    problems: Problems = field(default_factory=lambda: Problems(predictions="not connected yet", settling=None))
+    problems: Problems = field(
+        default_factory=lambda: Problems(predictions="not connected yet", brokers=None, settling=None)
+    )
     _settled: dict[Any, int] = field(default_factory=dict)
     _lag: ConsumerLag = field(default_factory=ConsumerLag)
 
@@ -111,10 +113,8 @@ class Settler:
             self.problems.found("settling", failures[0])
         else:
             self.problems["settling"] = None
-        try:
-            self._lag.measure(self.wall_ms() / 1000, self.group.end_offsets, lambda at: self._settled.get(at, 0))
-        except LogUnavailable as error:
-            self.problems.found("predictions", error)
+        now = self.wall_ms() / 1000
+        self._lag.measure(now, self.group.end_offsets, lambda at: self._settled.get(at, 0), self.problems)
 
     def _resume(self, owned: frozenset[Any]) -> Mapping[Any, int | None]:
         self.waiting.clear()

@@ -49,7 +49,12 @@ class DriftMonitor:
         self._judges = False
         self._waits = False
         self.problems = Problems(
-            log="not connected yet", registers=None, references=None, judgement=None, assignment=group.problem
+            log="not connected yet",
+            brokers=None,
+            registers=None,
+            references=None,
+            judgement=None,
+            assignment=group.problem,
         )
 
     def step(self) -> None:
@@ -72,10 +77,7 @@ class DriftMonitor:
             self._judged_at = now
             self._judge_if_mine()
             self._telling.measure(self._judges)
-        try:
-            self._lag.measure(now, self._ends, self._covered)
-        except LogUnavailable as error:
-            self.problems.found("log", error)
+        self._lag.measure(now, self._ends, self._covered, self.problems)
 
     def _resume(self, owned: frozenset[Any]) -> Mapping[Any, int | None]:
         """Last words for what is gone are written by whoever still can; then where all have come to is read."""

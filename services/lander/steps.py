@@ -57,7 +57,7 @@ class Lander:
         self._blocked = False
         self._lag = ConsumerLag()
         self._log = logger()
-        self.problems = Problems(log="not connected yet", lake=None, assignment=consumer.problem)
+        self.problems = Problems(log="not connected yet", brokers=None, lake=None, assignment=consumer.problem)
 
     def step(self) -> None:
         """Read once and land what is due. What a retry can mend is kept in `problems` and tried again."""
@@ -75,10 +75,7 @@ class Lander:
             # What was on its way when reading stopped is read again.
             self._consumer.rewind()
         self._set_blocked(not self.land(everything=False))
-        try:
-            self._lag.measure(self._monotonic(), self._consumer.end_offsets, self._landed)
-        except LogUnavailable as error:
-            self.problems.found("log", error)
+        self._lag.measure(self._monotonic(), self._consumer.end_offsets, self._landed, self.problems)
 
     def _landed(self, partition: Any) -> int | None:
         own = self._owned.get(partition)

@@ -94,11 +94,24 @@ class City:
         params = {"bbox": "-122.52,37.60,-122.35,37.83"}
         return self.pricing.get("/v1/surge/map", params=params, headers=self.token("rider", "r-1")).status_code == 200
 
-    def kill(self, name: str) -> None:
-        """kill -9 of a process of this installation."""
+    def kill(self, name: str) -> int:
+        """kill -9 of a process of this installation; returns the pid that it had."""
         pid = next(row.pid for row in self.stack.status() if row.name == name)
         assert pid is not None
         psutil.Process(pid).kill()
+        return pid
+
+    def is_back(self, name: str, killed: int) -> bool:
+        """True when another process than the killed one does its work: a killed one answers until it is gone."""
+        row = next(row for row in self.stack.status() if row.name == name)
+        return row.pid not in (None, killed) and row.health == "ok"
+
+    def is_priced(self) -> bool:
+        """True when a rider gets a price; a connection that is refused is none."""
+        try:
+            return self.quote("r-1").status_code == 201
+        except httpx.TransportError:
+            return False
 
     def until(self, true: Callable[[], Any], seconds: float, what: str) -> Any:
         """Wait for something to become true and return it."""

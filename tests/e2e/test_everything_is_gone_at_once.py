@@ -143,7 +143,7 @@ def assert_each_says_how_it_is(city):
     for name in ("events_api", "pricing_api", "booking_relay", "lander", "publisher"):
         assert admin(city, name, "/healthz").status_code == 200, name
     assert admin(city, "pricing_api", "/readyz").json() == {"status": "ok", "reasons": {}}
-    for name, reason in (("events_api", "log"), ("booking_relay", "outbox"), ("lander", "log")):
+    for name, reason in (("events_api", "log"), ("booking_relay", "outbox"), ("lander", "brokers")):
         city.until(
             lambda name=name, reason=reason: reason in admin(city, name, "/readyz").json()["reasons"],
             60,

@@ -23,14 +23,10 @@ def test_every_service_killed_comes_back_and_no_acknowledged_event_is_lost(city)
     with Driver(city) as driver:
         for service in SERVICES:
             time.sleep(1.0)
-            city.kill(service.name)
-            city.until(
-                lambda service=service: next(r.health for r in city.stack.status() if r.name == service.name) == "ok",
-                # TensorFlow alone takes a busy machine most of a minute to import.
-                180,
-                f"{service.name} back in health",
-            )
-            city.until(lambda: city.quote("r-1").status_code == 201, 30, f"quotes after {service.name} was killed")
+            killed = city.kill(service.name)
+            # TensorFlow alone takes a busy machine most of a minute to import.
+            city.until(lambda of=(service.name, killed): city.is_back(*of), 180, f"{service.name} back in health")
+            city.until(city.is_priced, 30, f"quotes after {service.name} was killed")
         driver.end()
     assert driver.acknowledged > 50
     account.assert_each_is_recorded_and_counted_once(driver)
