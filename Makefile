@@ -7,7 +7,8 @@ help: ## this list
 demo: setup ## set-up, then `wayfare demo`; options by ARGS="--for 120 --json"
 	.venv/bin/wayfare demo $(ARGS)
 
-test: check ## set-up, checks, then every test with the real servers
+test: check ## set-up, checks, then every test with the real servers and a browser
+	@local/setup.sh --browser
 	.venv/bin/pytest $(ARGS)
 
 check: setup ## lint, types, import contracts, generated docs; writes nothing

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Set-up of a checkout: prerequisites, the virtual environment from the hashed lock, the jars of Kafka and Cassandra.
-# Runs in seconds when nothing changed. Usage: local/setup.sh [--no-servers]
+# Runs in seconds when nothing changed. Usage: local/setup.sh [--no-servers | --browser]; --browser: also what tests of pages need.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -33,6 +33,7 @@ missing_packages() {
   { command -v prometheus && command -v promtool; } >/dev/null || echo prometheus
   { command -v prometheus-alertmanager && command -v amtool; } >/dev/null || echo prometheus-alertmanager
   command -v prometheus-node-exporter >/dev/null || echo prometheus-node-exporter
+  [ "${1:-}" != --browser ] || command -v chromium chromium-browser google-chrome >/dev/null || echo chromium
 }
 
 missing=$(missing_packages "$@" | tr '\n' ' ')
