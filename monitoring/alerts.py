@@ -62,7 +62,7 @@ def felt(windows: Windows) -> list[Alert]:
 def unknown(_windows: Windows) -> list[Alert]:
     """Pages: nobody can tell. Each is the twin of the alerts that read the same service's metrics."""
 
-    def twin(name: str, service: str, blind: str, gone: str = "", least_s: int = 0) -> Alert:
+    def twin(name: str, service: str, blind: str, gone: str = "", least_s: int = 0, keeps_s: int = 0) -> Alert:
         return Alert(
             name,
             f'absent(up{{service="{service}"}} == 1)' + (f" or absent({gone})" if gone else ""),
@@ -71,12 +71,21 @@ def unknown(_windows: Windows) -> list[Alert]:
             f"Either no replica of {service} runs, or Prometheus cannot reach any. Unknown is not fine.",
             2 * MINUTE,
             least_s=least_s,
-            keeps_s=5 * MINUTE,
+            keeps_s=keeps_s,
         )
 
+    # What is back has work to make up for; the pages that follow from its absence end five minutes after it has.
+    until_over = 10 * MINUTE
+
     return [
-        twin("QuotesUnknown", "pricing_api", "whether riders get prices", "wayfare_window_age_seconds"),
-        twin("EventsUnknown", "events_api", "whether drivers and riders can be heard"),
+        twin(
+            "QuotesUnknown",
+            "pricing_api",
+            "whether riders get prices",
+            "wayfare_window_age_seconds",
+            keeps_s=until_over,
+        ),
+        twin("EventsUnknown", "events_api", "whether drivers and riders can be heard", keeps_s=until_over),
         # After WindowStale, which says what riders feel of it.
         twin("PanesUnknown", "ingest", "whether events are counted", least_s=3 * MINUTE),
     ]

@@ -94,6 +94,48 @@ def test_a_near_miss_does_not_fire_its_alert(pack, tmp_path):
     promtool(tmp_path, case(world_of(pack, "silent"), *checks))
 
 
+def course(*parts: tuple[int, float]) -> str:
+    """A counter in promtool's notation: (until which minute, its rate a second), one after the other."""
+    told, level, minute = [], 0.0, 0
+    for until, per_second in parts:
+        told.append(f"{level:.12g}+{60 * per_second:g}x{until - minute - 1}")
+        level += 60 * per_second * (until - minute)
+        minute = until
+    return " ".join(told)
+
+
+def gone_between(begins: int, ends: int) -> str:
+    """A gauge of 1 that is 0 for some minutes."""
+    return f"1x{begins - 1} 0x{ends - begins - 1} 1x{healthy.MINUTES - ends}"
+
+
+def fresh_but(begins: int, ends: int) -> healthy.Series:
+    """Quotes that all stand on an old window for some minutes, and the age that it has."""
+    until_then = (begins, 20.0), (ends, 0.0), (healthy.MINUTES, 20.0)
+    return {
+        healthy.key("quote_window_age_seconds_bucket", f'le="{healthy.FRESH}"'): course(*until_then),
+        healthy.key("wayfare_window_age_seconds{"): f"1.2x{begins} 60x{ends - begins - 1} 1.2x{healthy.MINUTES - ends}",
+    }
+
+
+def test_what_follows_from_an_absence_is_over_before_its_page_is(tmp_path):
+    """Also while what is back makes up for it: until then the window is old, and the page of that must not come alone."""
+    world = healthy.world() | fresh_but(91, 131) | {healthy.key("up{", '"events_api"'): gone_between(90, 129)}
+    stale = firing("WindowStale", "page")
+    alone = f"{stale} unless on () {firing('EventsUnknown', 'page')}"
+    each_minute = [(minute, asked(alone)) for minute in range(92, 150)]
+    # It is there to be explained, to the end.
+    both = [(minute, asked(stale, "WindowStale")) for minute in (96, 128, 134)]
+    promtool(tmp_path, case(world, *each_minute, *both, (145, asked(PAGES))))
+
+
+def test_a_page_of_unknown_panes_ends_with_the_outage(tmp_path):
+    """The old window has paged for it, and explains it no longer once it is fresh."""
+    world = healthy.world() | fresh_but(90, 97) | {healthy.key("up{", '"ingest"'): gone_between(90, 97)}
+    told = asked(PAGES, "PanesUnknown", "WindowStale")
+    promtool(tmp_path, case(world, (96, told), (98, asked(firing("PanesUnknown", "page")))))
+
+
 def test_nothing_fires_where_nothing_is_wrong(tmp_path):
     promtool(
         tmp_path, case(healthy.world(), (faults.BEGINS, asked('group by (alertname) (ALERTS{alertstate="firing"})')))
