@@ -172,12 +172,13 @@ class Soak:
         self._on.checker.until_caught_up(CATCH_UP_SECONDS)
         caught_up = time.monotonic() - began
         proof = self._on.checker.prove()
-        resident = [process.resident_bytes() / MIB for process in self._on.consumers]
+        consumers, log = self._on.consumers, self._on.log
+        resident = [process.resident_bytes() / MIB for process in consumers]
         self._resident.append(resident[0])
-        log = self._on.log
         print(
             f"{when}: {log.written} events, {sum(self._count.values())} faults, {self._count['kill_ingest']} kills; "
-            f"caught up in {caught_up:.1f} s; {told(proof)}; ingest {' + '.join(f'{mib:.0f}' for mib in resident)} MiB",
+            f"caught up in {caught_up:.1f} s; {told(proof)}; ingest {' + '.join(f'{mib:.0f}' for mib in resident)} MiB, "
+            f"{' + '.join(str(process.threads()) for process in consumers)} threads",
             flush=True,
         )
         return not proof.differences

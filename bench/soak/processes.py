@@ -67,6 +67,9 @@ class Process:
     def resident_bytes(self) -> int:
         return int(psutil.Process(self.pid).memory_info().rss)
 
+    def threads(self) -> int:
+        return int(psutil.Process(self.pid).num_threads())
+
 
 @contextlib.contextmanager
 def running(module: str, variables: Mapping[str, str], log: pathlib.Path) -> Iterator[Process]:

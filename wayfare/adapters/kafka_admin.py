@@ -9,7 +9,7 @@ from typing import Any
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from wayfare.adapters.kafka_client import check_reachable
+from wayfare.adapters.kafka_client import check_reachable, first_contact
 from wayfare.domain.errors import LogUnavailable
 from wayfare.inventory import TOPICS, Topic
 
@@ -41,7 +41,9 @@ def admin(options: Mapping[str, object], timeout_seconds: float) -> Iterator[Any
     milliseconds = int(timeout_seconds * 1000)
     try:
         check_reachable(options)
-        client = KafkaAdminClient(**options, bootstrap_timeout_ms=milliseconds, request_timeout_ms=milliseconds)
+        client = first_contact(
+            KafkaAdminClient, **options, bootstrap_timeout_ms=milliseconds, request_timeout_ms=milliseconds
+        )
         try:
             yield client
         finally:

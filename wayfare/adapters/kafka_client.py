@@ -15,6 +15,7 @@ from typing import Any
 
 import kafka
 import kafka.errors
+from kafka.net.compat import KafkaNetClient
 from kafka.net.inet import KafkaNetSocket
 from opentelemetry import trace
 
@@ -67,7 +68,8 @@ class Producer:
         while not self._closed.is_set():
             try:
                 check_reachable(self._options)
-                producer = kafka.KafkaProducer(
+                producer = first_contact(
+                    kafka.KafkaProducer,
                     **self._options,
                     acks="all",
                     enable_idempotence=True,
@@ -199,12 +201,28 @@ def _close(producer: Any, timeout_seconds: float) -> None:
             producer.close(timeout=_DROPPED_SECONDS)
 
 
-def check_reachable(options: Mapping[str, object], seconds: float = 2.0) -> None:
-    """OSError unless some bootstrap address takes a connection.
+def first_contact(kind: Callable[..., Any], **options: Any) -> Any:
+    """A client of kafka-python, which asks the brokers what they are as it is made; KafkaError when they do not say.
 
-    Asked before a client is made, since kafka-python's clients leave sockets and threads behind when their first contact
-    fails, and a process that waits for its brokers would gather them.
+    kafka-python leaves the thread and the sockets of a client that could not be made, and a process that waits for its
+    brokers behind a balancer that takes every connection would gather them: here they are closed.
     """
+    begun: list[Any] = []
+
+    def network(**told: Any) -> Any:
+        begun.append(KafkaNetClient(**told))
+        return begun[0]
+
+    try:
+        return kind(**options, kafka_client=network)
+    except BaseException:
+        for client in begun:
+            client.close()
+        raise
+
+
+def check_reachable(options: Mapping[str, object], seconds: float = 2.0) -> None:
+    """OSError unless some bootstrap address takes a connection: told at once, where kafka-python would try until its timeout."""
     problem: OSError | None = None
     addresses: Any = options["bootstrap_servers"]
     for address in [addresses] if isinstance(addresses, str) else list(addresses):

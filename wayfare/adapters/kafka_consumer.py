@@ -19,6 +19,7 @@ from wayfare.adapters.kafka_client import (
     Headers,
     Producer,
     check_reachable,
+    first_contact,
     header,
     offsets_of,
 )
@@ -46,7 +47,8 @@ def read_partitions(
     try:
         check_reachable(options)
         kafka_unpacking.bound()
-        consumer = kafka.KafkaConsumer(
+        consumer = first_contact(
+            kafka.KafkaConsumer,
             **options,
             enable_auto_commit=False,
             auto_offset_reset="earliest",

@@ -16,7 +16,7 @@ from kafka.structs import OffsetAndMetadata
 
 from wayfare.adapters import kafka_unpacking
 from wayfare.adapters.kafka_batches import read_quickly
-from wayfare.adapters.kafka_client import check_reachable, offsets_of
+from wayfare.adapters.kafka_client import check_reachable, first_contact, offsets_of
 from wayfare.adapters.kafka_generations import Generations
 from wayfare.domain.errors import LogUnavailable
 from wayfare.domain.streams import generation
@@ -132,7 +132,8 @@ class GroupConsumer:
         try:
             check_reachable(self._options)
             kafka_unpacking.bound()
-            consumer = kafka.KafkaConsumer(
+            consumer = first_contact(
+                kafka.KafkaConsumer,
                 **self._options,
                 group_id=self._group,
                 client_id=f"{self._group}-{socket.gethostname()}-{os.getpid()}",

@@ -18,7 +18,7 @@ import kafka.errors
 from kafka.structs import TopicPartition
 
 from wayfare.adapters import kafka_unpacking
-from wayfare.adapters.kafka_client import JSON, Producer, check_reachable, offsets_of
+from wayfare.adapters.kafka_client import JSON, Producer, check_reachable, first_contact, offsets_of
 from wayfare.domain.drift.register import Key, Register, from_bytes
 from wayfare.domain.errors import InvalidInput, LogUnavailable
 
@@ -169,7 +169,8 @@ class RegisterReader:
             try:
                 check_reachable(self._options)
                 kafka_unpacking.bound()
-                consumer = kafka.KafkaConsumer(
+                consumer = first_contact(
+                    kafka.KafkaConsumer,
                     **self._options,
                     enable_auto_commit=False,
                     auto_offset_reset="earliest",
@@ -180,11 +181,14 @@ class RegisterReader:
                 )
             except (kafka.errors.KafkaError, OSError) as error:
                 raise LogUnavailable(f"no Kafka broker answers: {error}, got {type(error).__name__}") from error
-            if not consumer.partitions_for_topic(TOPIC):
+            try:
+                if not consumer.partitions_for_topic(TOPIC):
+                    raise LogUnavailable(f"the topic does not exist yet, got {TOPIC!r}")
+                consumer.assign([TopicPartition(TOPIC, 0)])
+                consumer.seek_to_beginning()
+            except BaseException:
                 consumer.close(autocommit=False)
-                raise LogUnavailable(f"the topic does not exist yet, got {TOPIC!r}")
-            consumer.assign([TopicPartition(TOPIC, 0)])
-            consumer.seek_to_beginning()
+                raise
             self._consumer = consumer
         return self._consumer
 
