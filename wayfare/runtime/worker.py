@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from wayfare.runtime import logs, metrics, shutdown, tracing
+from wayfare.runtime import logs, memory, metrics, shutdown, tracing
 from wayfare.runtime.health import Health, serve_admin
 from wayfare.runtime.settings import ProcessSettings
 
@@ -76,6 +76,7 @@ def serve(name: str, settings: ProcessSettings, create: Callable[[], Worker]) ->
     """Run one worker as this process until SIGTERM, with its admin port; it has `drain_seconds` to end then."""
     logs.configure(name, settings.log_level)
     tracing.configure(name, settings.otlp_endpoint, settings.trace_share)
+    memory.give_back_large_blocks()
     stop = shutdown.stop_on_signals()
     worker = create()
     health = Health()
