@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import threading
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -48,9 +49,9 @@ def step_until(stop: threading.Event, name: str, stepper: Stepper, every_seconds
     """Step until `stop`, with growing pauses while there is a problem.
 
     An exception is counted, logged and raised: a defect must not lose the worker's place, so its process ends, and its
-    supervisor starts it again from what it had finished.
+    supervisor starts it again from what it had finished. Memory that its bursts have freed is given back now and then.
     """
-    pause = FIRST_PAUSE_SECONDS
+    pause, given_back = FIRST_PAUSE_SECONDS, time.monotonic()
     while not stop.is_set():
         try:
             stepper.step()
@@ -58,6 +59,9 @@ def step_until(stop: threading.Event, name: str, stepper: Stepper, every_seconds
             metrics.EXCEPTIONS.labels(name).inc()
             logs.logger().exception("step failed", worker=name)
             raise
+        if time.monotonic() - given_back >= memory.EVERY_SECONDS:
+            memory.give_back()
+            given_back = time.monotonic()
         if any(stepper.problems.values()):
             stop.wait(max(every_seconds, pause))
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
@@ -76,7 +80,6 @@ def serve(name: str, settings: ProcessSettings, create: Callable[[], Worker]) ->
     """Run one worker as this process until SIGTERM, with its admin port; it has `drain_seconds` to end then."""
     logs.configure(name, settings.log_level)
     tracing.configure(name, settings.otlp_endpoint, settings.trace_share)
-    memory.give_back_large_blocks()
     stop = shutdown.stop_on_signals()
     worker = create()
     health = Health()

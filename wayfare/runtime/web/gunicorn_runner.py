@@ -17,7 +17,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.config import Config
 
-from wayfare.runtime import logs, memory, tracing
+from wayfare.runtime import logs, tracing
 from wayfare.runtime.health import Health, serve_admin
 from wayfare.runtime.web.gunicorn_worker import BoundedThreadWorker
 from wayfare.runtime.web.settings import WebSettings
@@ -94,5 +94,4 @@ class _Runner(BaseApplication):  # type: ignore[misc] # gunicorn has no types
 
 def serve(name: str, settings: WebSettings, build: Build) -> None:
     """Serve until SIGTERM; returns (by SystemExit) when drained."""
-    memory.give_back_large_blocks()
     _Runner(name, settings, build).run()
