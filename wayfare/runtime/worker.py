@@ -80,6 +80,7 @@ def serve(name: str, settings: ProcessSettings, create: Callable[[], Worker]) ->
     """Run one worker as this process until SIGTERM, with its admin port; it has `drain_seconds` to end then."""
     logs.configure(name, settings.log_level)
     tracing.configure(name, settings.otlp_endpoint, settings.trace_share)
+    memory.share_one_arena()
     stop = shutdown.stop_on_signals()
     worker = create()
     health = Health()
