@@ -24,7 +24,7 @@ def share_one_arena() -> None:
     """Threads begun from now on allocate from the process's one arena; nothing changes where the C library is not glibc.
 
     Each of a driver's threads would keep up to 64 MiB in one of its own, which `give_back` cannot take from its end. Python's
-    lock lets one thread allocate at a time anyway (mallopt(3), M_ARENA_MAX).
+    lock lets one thread at a time allocate most of it anyway (mallopt(3), M_ARENA_MAX).
     """
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
