@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
-from services.events_api.bodies import Accepted, FinishedTrip, Pings, RideRequestStep, Trips, Weather
+from services.events_api.bodies import MOST, Accepted, FinishedTrip, Observation, Pings, RideRequestStep, Trips, Weather
 from services.events_api.examples import PINGS, RIDE_REQUESTS, TRIPS, WEATHER
-from services.events_api.record import Placed, Recorder
-from wayfare.domain.city import Registry
-from wayfare.domain.streams.events import NO_CITY
+from services.events_api.record import Events, Recorder
+from wayfare.adapters.json_pings import quick_body
+from wayfare.domain.city import City, Registry
+from wayfare.domain.streams.events import NO_CITY, DriverPing
+from wayfare.domain.streams.ping_batch import PingBatch
 from wayfare.domain.streams.receiving import city_at
 from wayfare.runtime.web.problems import Trouble, forbidden, invalid
 from wayfare.runtime.web.routes import Answer, Call, Route
+from wayfare.runtime.web.types import LATEST_MS, Place
 
 RIDER_STATUSES = ("opened", "cancelled")
+TRIP_TIMES = ("started_at", "ended_at", "booked_at", "requested_at")
+QUICK_FROM = 16
+"""From so many pings of one request on reading them by columns is faster."""
 
 
 def routes(recorder: Recorder) -> list[Route]:
@@ -28,6 +35,7 @@ def routes(recorder: Recorder) -> list[Route]:
             summary="Record where cabs are",
             description="A ping outside every city is recorded and counted as out-of-city.",
             body=Pings,
+            quick_body=functools.partial(quick_body, least=QUICK_FROM, most=MOST, until_ms=LATEST_MS),
             answers={202: Accepted},
             examples=PINGS,
         ),
@@ -73,18 +81,20 @@ class _Handlers:
         self._recorder = recorder
 
     def driver_pings(self, call: Call) -> Answer:
-        body: Pings = call.body
-        for ping in body.pings:
-            call.own("driver", ping.driver_id, "pings, as")
-        cities = self._recorder.registry().ids_at([(ping.lat, ping.lon) for ping in body.pings])
+        if isinstance(call.body, PingBatch):
+            pings: Sequence[DriverPing] = call.body
+            drivers, lat, lon, t = call.body.ids, call.body.lat, call.body.lon, call.body.t_ms.tolist()
+        else:
+            pings = [ping.event() for ping in call.body.pings]
+            drivers, t = [ping.driver_id for ping in pings], [ping.t_ms for ping in pings]
+            lat, lon = [ping.lat for ping in pings], [ping.lon for ping in pings]
+        for driver in dict.fromkeys(drivers):
+            call.own("driver", driver, "pings, as")
+        cities = [city or NO_CITY for city in self._recorder.registry().ids_at(lat, lon)]
         for city in dict.fromkeys(cities):
             if city:
                 call.in_city(city)
-        placed = [
-            Placed(ping.event(), city or NO_CITY, f"/pings/{index}", (("t", ping.t),))
-            for index, (ping, city) in enumerate(zip(body.pings, cities, strict=True))
-        ]
-        return self._record("driver-pings", placed, call)
+        return self._record("driver-pings", Events(pings, cities, {"t": t}, "/pings"), call)
 
     def ride_requests(self, call: Call) -> Answer:
         step: RideRequestStep = call.body
@@ -93,47 +103,53 @@ class _Handlers:
             raise forbidden(f"a rider may send only {' and '.join(RIDER_STATUSES)}, got {step.status}")
         city = _city_of_step(self._recorder.registry(), step, call)
         call.in_city(city)
-        return self._record("ride-requests", [Placed(step.event(), city, "", (("t", step.t),))], call)
+        return self._record("ride-requests", Events([step.event()], [city], {"t": [step.t]}, ""), call)
 
     def trips(self, call: Call) -> Answer:
         body: Trips = call.body
         registry = self._recorder.registry()
         troubles: list[Trouble] = []
-        placed = []
+        cities = []
         for index, trip in enumerate(body.trips):
-            pointer = f"/trips/{index}"
-            city = city_at(registry, trip.pickup.lat, trip.pickup.lon)
-            if city is None:
-                troubles.append(_outside(f"{pointer}/pickup", trip.pickup.lat, trip.pickup.lon))
-                continue
-            call.in_city(city.id)
-            troubles += _foreign_currency(trip, city.currency, pointer)
-            times = [(name, getattr(trip, name)) for name in ("started_at", "ended_at", "booked_at", "requested_at")]
-            placed.append(Placed(trip.event(), city.id, pointer, times))
+            city = _city_of(registry, trip.pickup, f"/trips/{index}/pickup", call, troubles)
+            if city is not None:
+                troubles += _foreign_currency(trip, city.currency, f"/trips/{index}")
+                cities.append(city.id)
         if troubles:
             raise invalid(troubles[:100])
-        return self._record("trips", placed, call)
+        times = {name: [getattr(trip, name) for trip in body.trips] for name in TRIP_TIMES}
+        return self._record("trips", Events([trip.event() for trip in body.trips], cities, times, "/trips"), call)
 
     def weather(self, call: Call) -> Answer:
         body: Weather = call.body
         registry = self._recorder.registry()
         troubles: list[Trouble] = []
-        placed = []
-        for index, seen in enumerate(body.observations):
-            pointer = f"/observations/{index}"
-            city = city_at(registry, seen.lat, seen.lon)
-            if city is None:
-                troubles.append(_outside(f"{pointer}/lat", seen.lat, seen.lon))
-                continue
-            call.in_city(city.id)
-            placed.append(Placed(seen.event(), city.id, pointer, (("t", seen.t),)))
+        found = [
+            _city_of(registry, seen, f"/observations/{index}/lat", call, troubles)
+            for index, seen in enumerate(body.observations)
+        ]
         if troubles:
             raise invalid(troubles[:100])
-        return self._record("weather", placed, call)
+        cities = [city.id for city in found if city]
+        times = {"t": [seen.t for seen in body.observations]}
+        events = Events([seen.event() for seen in body.observations], cities, times, "/observations")
+        return self._record("weather", events, call)
 
-    def _record(self, topic: str, placed: Sequence[Placed], call: Call) -> Answer:
-        received_at = self._recorder.record(topic, placed, call.caller.subject)
-        return Answer(202, Accepted(accepted=len(placed), received_at=received_at))
+    def _record(self, topic: str, events: Events, call: Call) -> Answer:
+        received_at = self._recorder.record(topic, events, call.caller.subject)
+        return Answer(202, Accepted(accepted=len(events.events), received_at=received_at))
+
+
+def _city_of(
+    registry: Registry, place: Place | Observation, pointer: str, call: Call, troubles: list[Trouble]
+) -> City | None:
+    """The city of a place, which the token must be good in; None and a trouble more where there is none."""
+    city = city_at(registry, place.lat, place.lon)
+    if city is None:
+        troubles.append(_outside(pointer, place.lat, place.lon))
+    else:
+        call.in_city(city.id)
+    return city
 
 
 def _city_of_step(registry: Registry, step: RideRequestStep, call: Call) -> str:

@@ -16,8 +16,18 @@ import pyarrow as pa
 from wayfare.adapters.arrow_bounds import refuse_compressed, refuse_types, unpacked_bytes
 from wayfare.domain.city import Place
 from wayfare.domain.errors import InvalidInput
-from wayfare.domain.streams.events import SCHEMA, DriverPing, Event, Recorded, RideRequest, Trip, WeatherObservation
+from wayfare.domain.streams.events import (
+    PING_STATUSES,
+    SCHEMA,
+    DriverPing,
+    Event,
+    Recorded,
+    RideRequest,
+    Trip,
+    WeatherObservation,
+)
 from wayfare.domain.streams.partition import partitions_of
+from wayfare.domain.streams.ping_batch import PingBatch, joined
 
 MAX_ROWS = 100_000
 """Most rows of one packed record."""
@@ -100,11 +110,11 @@ SENDER = "sender"
 
 def pack(topic: str, city: str, events: Sequence[Event], received_at_ms: int) -> bytes:
     """The packed record of some events of one topic, city and partition."""
-    return pack_rows(topic, [Recorded(event, city, received_at_ms) for event in events])
+    return write(batch_of(topic, [Recorded(event, city, received_at_ms) for event in events]))
 
 
-def pack_rows(topic: str, rows: Sequence[Recorded], senders: Sequence[str] | None = None) -> bytes:
-    """The packed record of some rows of one topic and partition; senders: who sent each, where they are several."""
+def batch_of(topic: str, rows: Sequence[Recorded]) -> pa.RecordBatch:
+    """Some rows of one topic as `SCHEMAS` has them."""
     schema = SCHEMAS[topic]
     events = [row.event for row in rows]
     columns: dict[str, list[Any]] = {
@@ -122,14 +132,40 @@ def pack_rows(topic: str, rows: Sequence[Recorded], senders: Sequence[str] | Non
         else pa.array(columns[field.name], field.type)
         for field in schema
     ]
+    return pa.record_batch(arrays, schema)
+
+
+def batch_of_pings(parts: Sequence[tuple[str, int, PingBatch]]) -> pa.RecordBatch:
+    """Pings that stand in columns as `SCHEMAS` has them; parts: the city and `received_at` in ms of each, in order."""
+    pings = joined([part for _city, _ms, part in parts])
+    counts = [len(part) for _city, _ms, part in parts]
+    cities = pa.array([city for city, _ms, _part in parts], pa.string()).take(
+        pa.array(np.repeat(range(len(parts)), counts))
+    )
+    received = np.repeat(np.array([ms for _city, ms, _part in parts], np.int64), counts)
+    without = np.isnan(pings.drop_lat)
+    arrays = [
+        cities,
+        pa.array(received).view(_TIME),
+        pa.array(pings.ids, pa.string()),
+        pa.array(pings.t_ms).view(_TIME),
+        pa.array(pings.lat),
+        pa.array(pings.lon),
+        _PING_STATUSES.take(pa.array(pings.status)),
+        pa.array(pings.drop_lat, mask=without),
+        pa.array(pings.drop_lon, mask=without),
+    ]
+    return pa.record_batch(arrays, SCHEMAS["driver-pings"])
+
+
+_PING_STATUSES = pa.array(PING_STATUSES)
+
+
+def write(batch: pa.RecordBatch, senders: Sequence[str] | None = None) -> bytes:
+    """A record batch as an Arrow IPC stream; senders: who sent each row, where they are several."""
     if senders is not None:
-        schema = schema.append(pa.field(SENDER, pa.string(), False))
-        arrays.append(pa.array(senders, pa.string()))
-    return write(pa.record_batch(arrays, schema))
-
-
-def write(batch: pa.RecordBatch) -> bytes:
-    """A record batch as an Arrow IPC stream."""
+        schema = batch.schema.append(pa.field(SENDER, pa.string(), False))
+        batch = pa.record_batch([*batch.columns, pa.array(senders, pa.string())], schema)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema) as stream:
         stream.write_batch(batch)

@@ -11,15 +11,17 @@ from typing import Any
 
 from wayfare.adapters.kafka_client import Headers
 from wayfare.domain.errors import LogUnavailable
-from wayfare.domain.streams.events import Recorded
+from wayfare.domain.streams.events import Event
 
 
 @dataclass(eq=False, slots=True)
 class Gathered:
-    """What one caller gave, and the futures of the records that its rows went into."""
+    """What one caller gave, and the futures of the records that its events went into."""
 
     topic: str
-    rows: Sequence[Recorded]
+    city: str
+    events: Sequence[Event]
+    received_at_ms: int
     sender: str
     trace: Headers = field(default_factory=list)
     futures: list[Any] = field(default_factory=list)

@@ -151,14 +151,19 @@ class Registry:
                 return city
         raise OutOfCity(f"no registered city holds this place, got {lat},{lon}")
 
-    def ids_at(self, places: Sequence[tuple[float, float]]) -> list[str | None]:
+    def ids_at(self, lat: Sequence[float] | Degrees, lon: Sequence[float] | Degrees) -> list[str | None]:
         """The id of the city that holds each of some places, None where none does."""
-        if len(places) < _MANY:
+        if len(lat) < _MANY:
+            places = zip(lat, lon, strict=True)
             return [next((city.id for city in self if city.holds(*place)), None) for place in places]
-        lat, lon = np.array(places, np.float64).T
-        found: list[str | None] = [None] * len(places)
+        lats, lons = np.asarray(lat, np.float64), np.asarray(lon, np.float64)
+        found: list[str | None] = [None] * len(lats)
         for city in reversed(list(self)):
-            for at in np.flatnonzero(city.holds_each(lat, lon)).tolist():
+            held = city.holds_each(lats, lons)
+            if held.all():
+                found = [city.id] * len(lats)
+                continue
+            for at in np.flatnonzero(held).tolist():
                 found[at] = city.id
         return found
 

@@ -6,16 +6,28 @@ A booking's id is a function of its quote's id, so that the ledger, keyed by quo
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from wayfare.domain.errors import InvalidInput
 
 ID_PATTERN = r"^[A-Za-z0-9._:-]{1,64}$"
 _ID = re.compile(ID_PATTERN.removesuffix("$") + r"\Z")
+_IDS = re.compile(rf"(?:{ID_PATTERN[1:-1]}\n)*\Z")
 
 
 def is_id(text: str) -> bool:
     """True when `text` is a well-formed id."""
     return _ID.match(text) is not None
+
+
+def are_ids(texts: Collection[str]) -> bool:
+    """True when each is a well-formed id.
+
+    >>> are_ids([]), are_ids(["d-1", "d-2"]), are_ids(["d-1", "d 2"]), are_ids(["d-1\\nd-2"])
+    (True, True, False, False)
+    """
+    lines = "\n".join([*texts, ""])
+    return _IDS.match(lines) is not None and lines.count("\n") == len(texts)
 
 
 def quote_id(unique: str) -> str:

@@ -93,6 +93,7 @@ BAD = {
     "a time with an offset": _raw(t="2023-11-14T22:13:20+00:00Z"),
     "a month that does not exist": _raw(t="2023-13-14T22:13:20Z"),
     "a time with spaces": _raw(t="2023-11-14 22:13:20Z"),
+    "a time in a year that does not exist": _raw(t="0000-01-01T00:00:00Z"),
     "a numeric time": _raw(t=1700000000),
     "no city": _raw(city=...),
     "empty": b"",

@@ -28,7 +28,7 @@ class Sending:
             one.futures.append(one.sender)
 
     def call(self, sender: str) -> list[str]:
-        mine = Gathered("driver-pings", [], sender)
+        mine = Gathered("driver-pings", "sf", [], 0, sender)
         with self.gathering.taking_part():
             self.gathering.hand_on(mine)
             time.sleep(0.002)

@@ -76,7 +76,7 @@ def test_a_packed_record_is_sent_again_row_by_row_where_each_belongs(partitions)
 
 def test_who_sent_each_row_goes_with_it():
     rows = [json_events.recorded("driver-pings", json_events.record_bytes(one, "sf", T_MS)) for one in PINGS]
-    packed = arrow_events.pack_rows("driver-pings", rows, [f"s{i}" for i in range(9)])
+    packed = arrow_events.write(arrow_events.batch_of("driver-pings", rows), [f"s{i}" for i in range(9)])
     told = {}
     for value in arrow_events.apart("driver-pings", packed, 4).values():
         events = arrow_events.events_of("driver-pings", arrow_events.unpack("driver-pings", value))

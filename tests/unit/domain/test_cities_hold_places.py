@@ -37,5 +37,5 @@ def test_many_points_are_held_exactly_when_each_is(found):
 def test_the_city_of_each_of_many_places_is_that_of_each_alone(registered, found):
     registry = Registry(registered)
     alone = [next((city.id for city in registered if city.holds(*point)), None) for point in found]
-    assert registry.ids_at(found) == alone
-    assert registry.ids_at(found * 20) == alone * 20
+    assert registry.ids_at(*zip(*found, strict=True)) == alone
+    assert registry.ids_at(*zip(*found * 20, strict=True)) == alone * 20

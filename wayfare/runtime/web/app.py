@@ -70,7 +70,9 @@ class Edge:
         if route.query or request.query_string:
             query = read_query(route.query or _NoQuery, request.args.to_dict(flat=False))
         raw = read_json(request) if route.body else None
-        body = read_body(route.body, raw) if route.body else None
+        body = route.quick_body(raw) if route.quick_body else None
+        if route.body and body is None:
+            body = read_body(route.body, raw)
         call = Call(caller, body, query if route.query else None, path, request.headers, deadline, g.request_id)
         key = request.headers.get("Idempotency-Key") if route.idempotent and self.store else None
         if key is None or self.store is None:

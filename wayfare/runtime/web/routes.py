@@ -18,7 +18,7 @@ from wayfare.runtime.web.problems import forbidden
 class Call:
     """One request that has passed the edge.
 
-    `body` and `query` are instances of the route's models (None where it has none), `path` its path parameters,
+    `body` and `query` are instances of the route's models (None where it has none; what `quick_body` gave), `path` its path parameters,
     `headers` the request's own, with case-insensitive names.
     """
 
@@ -56,7 +56,8 @@ class Route:
     """One operation of the API.
 
     path: with parameters in braces, `/v1/bookings/{id}`; each is an id. roles: who may call; never empty. body, query:
-    models of what comes in. answers: status -> model of what goes out (None: no body). media_types: of an
+    models of what comes in. quick_body: reads most parsed bodies at once, so that the handler gets what it gives; None
+    for any that `body` would refuse or that is unusual, which `body` then judges. answers: status -> model of what goes out (None: no body). media_types: of an
     answer that is not plain JSON. idempotent: takes an `Idempotency-Key`. deadline_seconds: overrides the setting.
     examples: bodies that are valid, by name.
     """
@@ -69,6 +70,7 @@ class Route:
     answers: Mapping[int, type[BaseModel] | None]
     description: str = ""
     body: type[BaseModel] | None = None
+    quick_body: Callable[[Any], Any | None] | None = None
     query: type[BaseModel] | None = None
     media_types: Mapping[int, str] = field(default_factory=dict)
     idempotent: bool = False
