@@ -13,6 +13,11 @@ from wayfare.adapters.kafka_client import Headers
 from wayfare.domain.errors import LogUnavailable
 from wayfare.domain.streams.events import Event
 
+TURN_SECONDS = 0.02
+"""How long who sends for some lets another finish first. Packing gives the interpreter's lock away dozens of times; when another
+packs meanwhile, each time costs a switch of threads, together a third of the CPU. It is no more than a courtesy, since who waits
+for brokers that do not answer must not hold up the others."""
+
 
 @dataclass(eq=False, slots=True)
 class Gathered:
@@ -26,7 +31,11 @@ class Gathered:
     trace: Headers = field(default_factory=list)
     futures: list[Any] = field(default_factory=list)
     error: LogUnavailable | None = None
-    sent: threading.Event = field(default_factory=threading.Event)
+    told: threading.Event = field(default_factory=threading.Event)
+
+    def wake(self, _answer: object) -> None:
+        """Let the caller go on: of its first record it is known what became of it."""
+        self.told.set()
 
 
 class Gathering:
@@ -41,6 +50,7 @@ class Gathering:
         self._lock = threading.Lock()
         self._waiting: list[Gathered] = []
         self._inside = 0
+        self._sending = threading.Lock()
 
     @contextlib.contextmanager
     def taking_part(self) -> Iterator[None]:
@@ -54,14 +64,17 @@ class Gathering:
                 self._inside -= 1
 
     def hand_on(self, mine: Gathered) -> None:
-        """Return once the futures of this caller's rows are known; LogUnavailable when they were not sent."""
+        """Return once the futures of this caller's rows are known, for who was sent by another once the first is done.
+
+        LogUnavailable when they were not sent.
+        """
         with self._lock:
             self._waiting.append(mine)
             leads = len(self._waiting) == 1
             alone = self._inside <= 1
         if leads:
             self._lead(0.0 if alone else self._seconds)
-        elif not mine.sent.wait(self._patience):
+        elif not mine.told.wait(self._patience):
             raise LogUnavailable(f"the log did not take the events, got no answer in {self._patience:g} s")
         if mine.error:
             raise LogUnavailable(str(mine.error)) from mine.error
@@ -69,6 +82,7 @@ class Gathering:
     def _lead(self, seconds: float) -> None:
         if seconds:
             time.sleep(seconds)
+        turn = self._sending.acquire(timeout=TURN_SECONDS)
         with self._lock:
             together, self._waiting = self._waiting, []
         problem: LogUnavailable | None = LogUnavailable(
@@ -80,6 +94,12 @@ class Gathering:
         except LogUnavailable as error:
             problem = error
         finally:
+            if turn:
+                self._sending.release()
             for one in together:
                 one.error = problem
-                one.sent.set()
+                if one.futures and not problem:
+                    # Who is woken before the log has answered would only go to sleep again.
+                    one.futures[0].add_both(one.wake)
+                else:
+                    one.told.set()

@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from kafka.future import Future
 
 from wayfare.adapters.kafka_gathering import Gathered, Gathering
 from wayfare.domain.errors import LogUnavailable
@@ -25,14 +26,14 @@ class Sending:
         if self.error:
             raise self.error
         for one in together:
-            one.futures.append(one.sender)
+            one.futures.append(Future().success(one.sender))
 
     def call(self, sender: str) -> list[str]:
         mine = Gathered("driver-pings", "sf", [], 0, sender)
         with self.gathering.taking_part():
             self.gathering.hand_on(mine)
             time.sleep(0.002)
-        return mine.futures
+        return [future.value for future in mine.futures]
 
 
 def test_callers_at_the_same_time_are_sent_together_and_none_is_lost_or_sent_twice():
@@ -70,3 +71,53 @@ def test_what_goes_wrong_is_told_to_everybody_who_was_sent(error):
     assert len(told) == 3
     sending.error = None
     assert sending.call("after") == ["after"]
+
+
+def test_who_was_sent_by_another_goes_on_when_its_first_record_is_acknowledged():
+    futures, gone_on = {name: Future() for name in ("leads", "follows")}, threading.Event()
+
+    def send(together: list[Gathered]) -> None:
+        for one in together:
+            one.futures.append(futures[one.sender])
+
+    gathering = Gathering(send, 0.2, 5.0)
+
+    def follow() -> None:
+        gathering.hand_on(Gathered("driver-pings", "sf", [], 0, "follows"))
+        gone_on.set()
+
+    with gathering.taking_part(), gathering.taking_part():
+        leader = threading.Thread(
+            target=gathering.hand_on, args=(Gathered("driver-pings", "sf", [], 0, "leads"),), daemon=True
+        )
+        leader.start()
+        time.sleep(0.05)
+        follower = threading.Thread(target=follow, daemon=True)
+        follower.start()
+        leader.join(5)
+        assert not leader.is_alive()
+        assert not gone_on.wait(0.1)
+        futures["follows"].failure(LogUnavailable("away, got nothing"))
+        assert gone_on.wait(5)
+        follower.join(5)
+
+
+def test_who_waits_for_the_brokers_holds_up_nobody():
+    stuck, released, sent = threading.Event(), threading.Event(), []
+
+    def send(together: list[Gathered]) -> None:
+        for one in together:
+            sent.append(one.sender)
+            if one.sender == "stuck":
+                stuck.set()
+                released.wait(10)
+
+    gathering = Gathering(send, 0.0, 5.0)
+    first = threading.Thread(target=gathering.hand_on, args=(Gathered("trips", "sf", [], 0, "stuck"),), daemon=True)
+    first.start()
+    assert stuck.wait(5)
+    for name in ("b", "c"):
+        gathering.hand_on(Gathered("trips", "sf", [], 0, name))
+    assert sent == ["stuck", "b", "c"]
+    released.set()
+    first.join(5)

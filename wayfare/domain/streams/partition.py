@@ -42,13 +42,19 @@ def partition_of(identity: str, partitions: int) -> int:
 
 def partitions_of(identities: Sequence[str], partitions: int) -> npt.NDArray[np.int64]:
     """`partition_of` for many identities at once: the same numbers, computed by groups of equal length."""
-    encoded = [identity.encode() for identity in identities]
-    lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
-    out = np.empty(len(encoded), np.int64)
+    joined = "".join(identities)
+    if joined.isascii():
+        lengths = np.fromiter(map(len, identities), np.int64, len(identities))
+        letters = np.frombuffer(joined.encode(), np.uint8)
+    else:
+        encoded = [identity.encode() for identity in identities]
+        lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
+        letters = np.frombuffer(b"".join(encoded), np.uint8)
+    starts = np.cumsum(lengths) - lengths
+    out = np.empty(len(lengths), np.int64)
     for length in np.unique(lengths):
         at = np.flatnonzero(lengths == length)
-        joined = b"".join(encoded[i] for i in at) if len(at) < len(encoded) else b"".join(encoded)
-        hashed = _murmur2_rows(np.frombuffer(joined, np.uint8).reshape(len(at), int(length)))
+        hashed = _murmur2_rows(letters[starts[at, None] + np.arange(length)])
         out[at] = (hashed & np.uint32(0x7FFFFFFF)).astype(np.int64) % partitions
     return out
 

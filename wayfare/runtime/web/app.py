@@ -61,20 +61,21 @@ class Edge:
     def serve(self, route: Route, path: Mapping[str, str]) -> Response:
         """Answer one request."""
         deadline = Deadline(route.deadline_seconds or self.deadline_seconds)
-        caller = authenticate(self.credential(request), self.verifier)
-        g.caller = caller
+        asked: Request = observe.of_request(request)
+        own = observe.of_request(g)
+        own.caller = caller = authenticate(self.credential(asked), self.verifier)
         authorize(caller, route)
         if caller.role in LIMITED_ROLES and (wait := self.limit.take((caller.role, caller.subject))):
             raise Refusal(429, f"too many requests of {caller.subject!r}", headers={"Retry-After": retry_after(wait)})
         query = None
-        if route.query or request.query_string:
-            query = read_query(route.query or _NoQuery, request.args.to_dict(flat=False))
-        raw = read_json(request) if route.body else None
+        if route.query or asked.query_string:
+            query = read_query(route.query or _NoQuery, asked.args.to_dict(flat=False))
+        raw = read_json(asked) if route.body else None
         body = route.quick_body(raw) if route.quick_body else None
         if route.body and body is None:
             body = read_body(route.body, raw)
-        call = Call(caller, body, query if route.query else None, path, request.headers, deadline, g.request_id)
-        key = request.headers.get("Idempotency-Key") if route.idempotent and self.store else None
+        call = Call(caller, body, query if route.query else None, path, asked.headers, deadline, own.request_id)
+        key = asked.headers.get("Idempotency-Key") if route.idempotent and self.store else None
         if key is None or self.store is None:
             return _response(route.handler(call))
         kept = idempotency.answer_once(
