@@ -137,7 +137,7 @@ def _sharing(results: Mapping[str, Any]) -> list[str]:
     )
     return [
         "\n## Requests that share records\n",
-        "Requests that come within 3 ms of each other are sent together, each waiting for its own alone; from eight pings of one "
+        "Requests that come within 8 ms of each other are sent together, each waiting for its own alone; from eight pings of one "
         f"partition on they share a record, which so few callers over four partitions hardly ever are. Not waiting for others costs {few} the CPU with 16 threads for 16 clients, as they are by "
         f"default, and {crowd} with 64.\n",
         "| service | pings to a request | records a ping | CPU a ping | pings/s |",

@@ -16,8 +16,9 @@ class EventsSettings(WebSettings, KafkaSettings, CitySettings):
         4.0, gt=0, description="How long the log may take to acknowledge before the answer is 503."
     )
     gather_seconds: float = Field(
-        0.003,
+        0.008,
         ge=0,
         le=0.1,
+        # At 3 ms each request to the brokers holds half as many, which costs a sixth more CPU a ping; a phone notices neither.
         description="For how long the events of callers who come at about the same time are gathered into common records.",
     )

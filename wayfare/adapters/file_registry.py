@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import threading
+import time
 from collections.abc import Sequence
 
 from wayfare.domain.city import City, Registry, city_from_json, city_to_json
@@ -16,12 +17,13 @@ class FileRegistry:
     """Call `.now()` for the registry as of the file's last good content.
 
     A file that cannot be read at start raises SettingsInvalid; one that breaks later leaves the last good registry
-    in force and sets `problem`.
+    in force and sets `problem`. look_seconds: how long a look at the file is good for.
     """
 
-    def __init__(self, path: pathlib.Path, production: bool) -> None:
+    def __init__(self, path: pathlib.Path, production: bool, look_seconds: float = 0.2) -> None:
         self._path = path
         self._production = production
+        self._look_seconds, self._looked = look_seconds, time.monotonic()
         self._lock = threading.Lock()
         self._stamp: tuple[int, int] | None = None
         self.problem: str | None = None
@@ -41,7 +43,11 @@ class FileRegistry:
         return Registry(cities)
 
     def now(self) -> Registry:
-        """The registry; costs one stat."""
+        """The registry; costs a look at the clock, and now and then one at the file."""
+        at = time.monotonic()
+        if at - self._looked < self._look_seconds:
+            return self._registry
+        self._looked = at
         try:
             status = self._path.stat()
             if (status.st_mtime_ns, status.st_ino) != self._stamp:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 from flask import Flask, Request, Response, g, request
@@ -92,6 +93,12 @@ class _NoQuery(BaseModel, extra="forbid"):
     """Of routes that take no query string."""
 
 
+class _App(Flask):
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function itself: no handler here is a coroutine, which Flask would find out anew for each of them."""
+        return func
+
+
 def create_app(
     name: str,
     routes: Sequence[Route],
@@ -131,7 +138,7 @@ def create_app(
     every = [*routes, own]
     limit = RateLimit(rate_per_second, rate_burst)
     edge = Edge(name, every, verifier, limit, store, deadline_seconds, credential)
-    app = Flask(name, static_folder=None)
+    app = _App(name, static_folder=None)
     app.url_map.merge_slashes = False
     app.url_map.converters["id"] = _IdConverter
     app.extensions["wayfare"] = edge

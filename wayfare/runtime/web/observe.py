@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import random
 import re
-import secrets
 import time
 from typing import Any
 
@@ -25,7 +25,7 @@ def install(app: Flask, slow_seconds: float) -> None:
         own, headers, rule = of_request(g), request.headers, request.url_rule
         own.began = time.perf_counter()
         given = headers.get("X-Request-Id", "")
-        own.request_id = given if _SANE_ID.match(given) else secrets.token_hex(16)
+        own.request_id = given if _SANE_ID.match(given) else f"{random.getrandbits(128):032x}"
         own.route = rule.endpoint if rule else "unmatched"
         structlog.contextvars.bind_contextvars(request_id=own.request_id)
         own.span = RequestSpan(own.route, headers.get("traceparent"), headers.get("tracestate"))
