@@ -53,6 +53,7 @@ def columns_of(rows: Sequence[Recorded], offsets: npt.NDArray[np.int64]) -> Any:
     )  # fmt: skip
 
 
+_OFFSET = operator.attrgetter("offset")
 _PING_FIELDS = operator.itemgetter("schema", "city", "received_at", *json_pings.FIELDS)
 
 
@@ -69,7 +70,7 @@ def quick_pings(records: list[Any], known: Set[str]) -> list[tuple[str, PingColu
     received_ms = json_pings.times_of(received)
     if received_ms is None:
         return None
-    offsets = np.array([record.offset for record in records], np.int64)
+    offsets = np.fromiter(map(_OFFSET, records), np.int64, len(records))
     columns = PingColumns(
         offsets, received_ms, pings.ids, pings.t_ms, pings.lat, pings.lon, pings.status, pings.drop_lat, pings.drop_lon
     )

@@ -27,7 +27,7 @@ NOT_USUAL = (KeyError, TypeError, AttributeError)
 def batch_of(fields: Sequence[Sequence[Any]], drops: Sequence[Any], known: Set[str] = frozenset()) -> PingBatch | None:
     """Pings of the values of `FIELDS` and of `dropoff`, or None; may raise `NOT_USUAL`. known: ids of good form."""
     ids, t, lat, lon, statuses = fields
-    status = np.array([STATUS[name] for name in statuses], np.int8)
+    status = np.fromiter(map(STATUS.__getitem__, statuses), np.int8, len(statuses))
     numbers = [lat, lon]
     if any(drops):
         numbers += zip(*[(np.nan, np.nan) if d is None else (d["lat"], d["lon"]) for d in drops], strict=True)

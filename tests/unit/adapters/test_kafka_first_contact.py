@@ -32,8 +32,8 @@ def balancer() -> Iterator[str]:
         listening.shutdown(socket.SHUT_RDWR)
 
 
-def held() -> tuple[int, int]:
-    return threading.active_count(), psutil.Process().num_fds()
+def held() -> tuple[set[threading.Thread], int]:
+    return set(threading.enumerate()), psutil.Process().num_fds()
 
 
 @pytest.mark.parametrize("kind", [kafka.KafkaConsumer, kafka.KafkaProducer, KafkaAdminClient])
@@ -43,5 +43,5 @@ def test_a_client_that_could_not_be_made_leaves_nothing(kind, balancer):
         with pytest.raises(kafka.errors.KafkaError):
             first_contact(kind, bootstrap_servers=balancer, bootstrap_timeout_ms=200)
     threads, files = held()
-    assert threads == before[0]
+    assert threads <= before[0]
     assert files <= before[1] + 1, "one connection may be on its way into the balancer"

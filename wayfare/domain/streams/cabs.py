@@ -114,12 +114,12 @@ class Cabs:
         """The slot of each driver; new drivers get one."""
         known = self._slots
         try:
-            return np.array([known[i] for i in ids], np.int64)
+            return np.fromiter(map(known.__getitem__, ids), np.int64, len(ids))
         except KeyError:
             for identity in dict.fromkeys(ids):
                 if identity not in known:
                     known[identity] = self._new(identity)
-        return np.array([known[i] for i in ids], np.int64)
+        return np.fromiter(map(known.__getitem__, ids), np.int64, len(ids))
 
     def _new(self, identity: str) -> int:
         slot = self._free.pop() if self._free else len(self._slots)
