@@ -67,7 +67,7 @@ _EAST, _SOUTH = np.uint32(0x55555555), np.uint32(0xAAAAAAAA)
 _REACH = 64
 """Cells to each side of the first one that are counted in a dense table: 30 km at the counting level."""
 _DENSE_FROM = 2_000
-_COUNTED_AT_ONCE = 65_536
+_COUNTED_AT_ONCE = 131_072
 """Cells whose intermediate values stay inside a core's cache."""
 
 
@@ -99,7 +99,8 @@ def _dense(cells: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDA
         ids -= west
         ids &= _EAST
         ids |= south
-        if int(ids.max()) >= len(table) or int(part.max()) >> 32 or int(part.min()) < 0:
+        # Without its sign a negative number is the largest of all.
+        if int(ids.max()) >= len(table) or int(part.view(np.uint64).max()) >> 32:
             return None
         table += np.bincount(ids, minlength=len(table))
     at = np.flatnonzero(table)
