@@ -119,5 +119,6 @@ def test_who_waits_for_the_brokers_holds_up_nobody():
     for name in ("b", "c"):
         gathering.hand_on(Gathered("trips", "sf", [], 0, name))
     assert sent == ["stuck", "b", "c"]
+    assert first.is_alive()
     released.set()
     first.join(5)

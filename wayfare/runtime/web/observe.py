@@ -63,7 +63,7 @@ def install(app: Flask, slow_seconds: float) -> None:
 
 
 def of_request(proxy: Any) -> Any:
-    """What Flask's `g` or `request` stands for now: each use of the proxy itself costs as much as a log line's field."""
+    """What Flask's `g` or `request` stands for now, to be asked for once: each use of the proxy itself is a look-up of its own."""
     return proxy._get_current_object()
 
 

@@ -95,8 +95,9 @@ def test_what_is_no_list_of_pings_is_left_to_the_model(body):
 
 @pytest.mark.parametrize("field", ["driver_id", "t", "lat", "lon", "status", "dropoff"])
 @pytest.mark.parametrize("value", [*STRANGE[:-1], "offline"])
-def test_each_strange_value_is_judged_alike(field, value):
-    body = {"pings": [PING, PING | {"driver_id": "e", field: value}]}
+@pytest.mark.parametrize("status", ["offline", "on_trip"])
+def test_each_strange_value_is_judged_alike(field, value, status):
+    body = {"pings": [PING, PING | {"driver_id": "e", "status": status} | {field: value}]}
     found = quick(body)
     assert found is None or list(found) == judged(body)
 
