@@ -14,9 +14,9 @@ from wayfare.domain.errors import LogUnavailable
 from wayfare.domain.streams.events import Event
 
 TURN_SECONDS = 0.02
-"""How long who sends for some lets another finish first. Packing gives the interpreter's lock away dozens of times; when another
-packs meanwhile, each time costs a switch of threads, together a third of the CPU. It is no more than a courtesy, since who waits
-for brokers that do not answer must not hold up the others."""
+"""How long who sends for some lets another finish first. Packing gives the interpreter's lock away, and when another packs
+meanwhile threads switch each time: without turns requests of 500 pings cost a quarter more CPU. It is no more than a courtesy,
+since who waits for brokers that do not answer must not hold up the others."""
 
 
 @dataclass(eq=False, slots=True)
