@@ -21,7 +21,7 @@ from wayfare.domain.city import SOURCES, Place
 from wayfare.domain.geo.cells import cells_of
 from wayfare.domain.streams import pane_bytes, sketch
 from wayfare.domain.streams.cabs import Cabs
-from wayfare.domain.streams.columns import PingColumns
+from wayfare.domain.streams.columns import Identities, PingColumns
 from wayfare.domain.streams.panes import GAUGE_TOPIC, PANE_MS, PaneRegister
 from wayfare.domain.streams.window import LiveWindow
 
@@ -75,7 +75,7 @@ def _pings(ids: list[str], cells: int, turn: int, draw: np.random.Generator) -> 
     count, side = len(ids), np.sqrt(cells) * 360 / 65_536
     received = np.full(count, T0 + turn * 1_000)
     return PingColumns(
-        np.arange(count), received, ids, received.copy(), 37.0 + draw.random(count) * side * 0.78, -122.0 + draw.random(count) * side,
+        np.arange(count), received, Identities.of(ids), received.copy(), 37.0 + draw.random(count) * side * 0.78, -122.0 + draw.random(count) * side,
         np.zeros(count, np.int8), np.full(count, np.nan), np.full(count, np.nan),
     )  # fmt: skip
 

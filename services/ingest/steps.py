@@ -140,7 +140,8 @@ class Ingest:
 
     def _take(self, partition: Any, records: list[Any]) -> None:
         own = self._owned[partition]
-        records = [record for record in records if record.offset > own.state.covers_offset]
+        if records[0].offset <= own.state.covers_offset:
+            records = [record for record in records if record.offset > own.state.covers_offset]
         if not records:
             return
         decoded = own.decoder.decode(records)
@@ -150,8 +151,8 @@ class Ingest:
             # Its successor waits for it.
             own.snapshot_at = -math.inf
             measuring.stands_still(own.state)
-        own.newest_log_ms = records[-1].timestamp
-        own.oldest_unseen_ms = own.oldest_unseen_ms or records[0].timestamp
+        own.newest_log_ms = records[-1].timestamp or 0
+        own.oldest_unseen_ms = own.oldest_unseen_ms or records[0].timestamp or 0
         self._closed += closed
         self._dead += [(partition, dead) for dead in decoded.dead]
         self._traced += [(partition.topic, partition.partition, traced) for traced in decoded.traced]

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from wayfare.adapters import arrow_events
 from wayfare.domain.ids import is_id
-from wayfare.domain.streams.columns import Columns, PingColumns, RequestColumns, WeatherColumns
+from wayfare.domain.streams.columns import Columns, Identities, PingColumns, RequestColumns, WeatherColumns
 from wayfare.domain.streams.events import PING_STATUSES, REQUEST_STATUSES, Recorded
 
 C = TypeVar("C", bound=Columns)
@@ -57,9 +57,9 @@ def read(
         return _weather(batch, sound, np.full(count, offset, np.int64))
     status = pc.fill_null(pc.index_in(batch.column("status"), _STATUSES[topic]), -1).to_numpy().astype(np.int8)
     sound &= status >= 0
-    ids = batch.column(_IDS[topic]).to_pylist()
-    if not known.issuperset(ids):
-        wrong = {identity for identity in set(ids) - known if not (identity and is_id(identity))}
+    ids = _identities(batch.column(_IDS[topic]), len(known))
+    if not known.issuperset(ids.distinct):
+        wrong = {identity for identity in set(ids.distinct) - known if not (identity and is_id(identity))}
         if wrong:
             sound &= np.array([identity not in wrong for identity in ids])
     offsets = np.full(count, offset, np.int64)
@@ -120,11 +120,19 @@ def _by_city(batch: pa.RecordBatch, columns: Any, sound: npt.NDArray[np.bool_]) 
     return parts
 
 
-def identities(columns: Columns) -> Sequence[str]:
+def identities(columns: Columns) -> Identities:
     """What the log partitions the rows by."""
     if isinstance(columns, WeatherColumns):
-        return [row.event.identity for row in columns.rows]
+        return Identities.of([row.event.identity for row in columns.rows])
     return columns.ids
+
+
+def _identities(column: pa.StringArray, known: int) -> Identities:
+    """Distinct ones first where many rows must be of the same: there are more than twice as many as identities known."""
+    if len(column) <= 2 * known or column.null_count:
+        return Identities.of(column.to_pylist())
+    encoded = column.dictionary_encode()
+    return Identities(encoded.dictionary.to_pylist(), encoded.indices.to_numpy().astype(np.int64))
 
 
 def take(columns: C, rows: npt.NDArray[np.int64]) -> C:
@@ -132,7 +140,10 @@ def take(columns: C, rows: npt.NDArray[np.int64]) -> C:
     values: dict[str, Any] = {}
     for name in columns.__slots__:
         value: Any = getattr(columns, name)
-        values[name] = value[rows] if isinstance(value, np.ndarray) else [value[i] for i in rows.tolist()]
+        if isinstance(value, Identities):
+            values[name] = value.take(rows)
+        else:
+            values[name] = value[rows] if isinstance(value, np.ndarray) else [value[i] for i in rows.tolist()]
     return type(columns)(**values)
 
 

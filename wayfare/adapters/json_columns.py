@@ -15,7 +15,7 @@ import numpy.typing as npt
 import orjson
 
 from wayfare.adapters import arrow_columns, json_pings
-from wayfare.domain.streams.columns import PingColumns, RequestColumns, WeatherColumns
+from wayfare.domain.streams.columns import Identities, PingColumns, RequestColumns, WeatherColumns
 from wayfare.domain.streams.events import (
     REQUEST_STATUSES,
     SCHEMA,
@@ -34,7 +34,7 @@ def columns_of(rows: Sequence[Recorded], offsets: npt.NDArray[np.int64]) -> Any:
     events: list[Any] = [row.event for row in rows]
     if isinstance(events[0], WeatherObservation):
         return WeatherColumns(offsets, received, list(rows))
-    ids = [event.identity for event in events]
+    ids = Identities.of([event.identity for event in events])
     t_ms = np.array([event.t_ms for event in events], np.int64)
     if isinstance(events[0], RideRequest):
         pickups = [event.pickup or (np.nan, np.nan) for event in events]
@@ -72,8 +72,9 @@ def quick_pings(records: list[Any], known: Set[str]) -> list[tuple[str, PingColu
         return None
     offsets = np.fromiter(map(_OFFSET, records), np.int64, len(records))
     columns = PingColumns(
-        offsets, received_ms, pings.ids, pings.t_ms, pings.lat, pings.lon, pings.status, pings.drop_lat, pings.drop_lon
-    )
+        offsets, received_ms, Identities.of(pings.ids), pings.t_ms, pings.lat, pings.lon, pings.status, pings.drop_lat,
+        pings.drop_lon,
+    )  # fmt: skip
     names = dict.fromkeys(cities)
     if len(names) == 1:
         return [(cities[0], columns)]

@@ -1,151 +1,54 @@
-"""Record batches of Kafka's format 2, read in one pass over their bytes.
+"""Record batches of Kafka's format 2, read by the compiled reader that aiokafka brings.
 
-kafka-python reads a record in about thirty Python calls, which costs more than everything that ingest does with it. Here a
-record is one loop without a call, and equal headers are parsed once. Everything around it (fetching, checksums,
-decompression, control batches, older formats) stays the driver's. Layout: https://kafka.apache.org/documentation/#recordbatch.
+kafka-python reads a record in about thirty Python calls, which costs more than everything that ingest does with it. Only the
+records of a batch are read here: everything around them (fetching, checksums, unpacking, control batches, older formats)
+stays the driver's and `kafka_unpacking`'s. Layout: https://kafka.apache.org/documentation/#recordbatch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import kafka.errors
+from aiokafka.errors import CorruptRecordException
+from aiokafka.record.default_records import DefaultRecordBatch
 from kafka.consumer.fetcher import Fetcher
 
-from wayfare.adapters.kafka_unpacking import BoundedBatch
+from wayfare.adapters.kafka_unpacking import BoundedBatch, bound
 
-FrozenHeaders = tuple[tuple[str, bytes | None], ...]
-
-_MOST_HEADERS = 1_000
-"""Distinct headers remembered per batch: trace contexts differ from record to record."""
-
-
-class LogRecord(NamedTuple):
-    """A record as ingest needs it; the names are the driver's own. Equal headers of one batch are one object."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: FrozenHeaders
+_PAD = bytes(32)
+"""Behind a batch: a number is read to its last byte before it is compared with where the batch ends."""
+_DAMAGED = (CorruptRecordException, ValueError, OverflowError, MemoryError, SystemError)
+"""What the reader raises at bytes that are no records: lengths beyond a batch, or beyond what memory can hold."""
 
 
 def read_quickly(consumer: Any) -> None:
-    """Let a consumer give `LogRecord`s of the same content from now on."""
+    """Let a consumer of bytes give records of the same offset, timestamp, key, value and headers from now on, at less cost."""
+    bound()
     consumer._fetcher.PartitionRecords = _PartitionRecords
 
 
-def records_of(batch: Any, topic: str, partition: int) -> Iterator[LogRecord]:
-    """The records of one of the driver's batches of format 2; CorruptRecordError when the bytes are not such."""
-    batch._maybe_uncompress()
-    data, pos = bytes(batch._buffer), batch._pos
-    base_offset, first = batch.base_offset, batch.first_timestamp
-    appended_at = batch.max_timestamp if batch.timestamp_type == batch.LOG_APPEND_TIME else None
-    known: dict[bytes, FrozenHeaders] = {}
-    # A named tuple without the cost of its own constructor.
-    new: Any = tuple.__new__
+def records_of(batch: BoundedBatch) -> list[Any]:
+    """The records of a batch of format 2; where they cannot be told apart, one record stands for what is left."""
+    found: list[Any] = []
     try:
-        for _ in range(batch.records_count):
-            # Each number is a zigzag varint, nearly always of one or two bytes.
-            n, pos = data[pos], pos + 1
-            if n > 127:
-                m = data[pos]
-                n, pos = (n + (m << 7) - 128, pos + 1) if m < 128 else _varint(data, pos - 1)
-            end = pos + (n >> 1)
-            n, pos = data[pos + 1], pos + 2
-            if n > 127:
-                m = data[pos]
-                n, pos = (n + (m << 7) - 128, pos + 1) if m < 128 else _varint(data, pos - 1)
-            timestamp = first + ((n >> 1) ^ -(n & 1)) if appended_at is None else appended_at
-            n, pos = data[pos], pos + 1
-            if n > 127:
-                m = data[pos]
-                n, pos = (n + (m << 7) - 128, pos + 1) if m < 128 else _varint(data, pos - 1)
-            offset = base_offset + ((n >> 1) ^ -(n & 1))
-            n, pos = data[pos], pos + 1
-            if n > 127:
-                m = data[pos]
-                n, pos = (n + (m << 7) - 128, pos + 1) if m < 128 else _varint(data, pos - 1)
-            if n & 1:
-                key = None
-            else:
-                key = data[pos : pos + (n >> 1)]
-                pos += n >> 1
-            n, pos = data[pos], pos + 1
-            if n > 127:
-                m = data[pos]
-                n, pos = (n + (m << 7) - 128, pos + 1) if m < 128 else _varint(data, pos - 1)
-            if n & 1:
-                value = None
-            else:
-                value = data[pos : pos + (n >> 1)]
-                pos += n >> 1
-            if not pos < end <= len(data):
-                raise kafka.errors.CorruptRecordError(f"a record ends with its headers, got {end - pos} bytes left")
-            raw = data[pos:end]
-            headers = known.get(raw)
-            if headers is None:
-                headers = _headers(raw)
-                if len(known) < _MOST_HEADERS:
-                    known[raw] = headers
-            pos = end
-            yield new(LogRecord, (topic, partition, offset, timestamp, key, value, headers))
-    except (IndexError, ValueError) as error:
-        raise kafka.errors.CorruptRecordError(
-            f"a record has the form of format 2: {error}, got {len(data)} bytes"
-        ) from error
-    if pos != len(data):
-        raise kafka.errors.CorruptRecordError(f"a batch ends with its last record, got {len(data) - pos} bytes more")
-
-
-def _all_of(batch: Any, topic: str, partition: int) -> Iterator[LogRecord]:
-    """`records_of`, and where they cannot be told apart one record that stands for what is left."""
-    try:
-        yield from records_of(batch, topic, partition)
-    except kafka.errors.CorruptRecordError as error:
-        if not isinstance(batch, BoundedBatch):
-            raise
+        found.extend(_compiled(batch))
+    except _DAMAGED as error:
         batch.refuse(f"the records of a batch can be told apart: {error}, got {batch.size_in_bytes} bytes")
-        yield from records_of(batch, topic, partition)
+        found.extend(_compiled(batch))
+    return found
 
 
-def _varint(data: bytes, pos: int) -> tuple[int, int]:
-    """The unsigned number at `pos`, still zigzag, and where it ends."""
-    found = shift = 0
-    while True:
-        byte = data[pos]
-        pos += 1
-        found |= (byte & 127) << shift
-        if byte < 128:
-            return found, pos
-        shift += 7
-        if shift > 63:
-            raise ValueError("a number has at most 64 bits")
-
-
-def _headers(raw: bytes) -> FrozenHeaders:
-    count, pos = _varint(raw, 0)
-    if count & 1:
-        raise ValueError("a record has no negative number of headers")
-    found: list[tuple[str, bytes | None]] = []
-    for _ in range(count >> 1):
-        size, pos = _varint(raw, pos)
-        if size & 1:
-            raise ValueError("a header has a name")
-        name = raw[pos : pos + (size >> 1)].decode()
-        pos += size >> 1
-        size, pos = _varint(raw, pos)
-        if size & 1:
-            found.append((name, None))
-            continue
-        found.append((name, raw[pos : pos + (size >> 1)]))
-        pos += size >> 1
-    if pos != len(raw):
-        raise ValueError("a record ends with its last header")
-    return tuple(found)
+def _compiled(batch: BoundedBatch) -> DefaultRecordBatch:
+    """The same batch, unpacked, to the compiled reader."""
+    records = batch.records()
+    kind = batch.attributes & ~batch.CODEC_MASK
+    head = batch.HEADER_STRUCT.pack(
+        batch.base_offset, 0, -1, 2, 0, kind, batch.last_offset_delta, batch.first_timestamp, batch.max_timestamp,
+        -1, -1, -1, batch.records_count,
+    )  # fmt: skip
+    return DefaultRecordBatch(memoryview(b"".join((head, records, _PAD)))[: -len(_PAD)])
 
 
 class _PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # kafka-python carries no types
@@ -166,7 +69,7 @@ class _PartitionRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # kafk
             self.leader_epoch = batch.leader_epoch
             self.bytes_read += batch.size_in_bytes
             if not batch.is_control_batch:
-                for record in _all_of(batch, tp.topic, tp.partition):
+                for record in records_of(batch):
                     self.records_read += 1
                     self.next_fetch_offset = record.offset + 1
                     yield record

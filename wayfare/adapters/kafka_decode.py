@@ -6,7 +6,7 @@ Consecutive JSON events of one city become one block of columns (`json_columns`)
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ from wayfare.adapters.kafka_client import ARROW, JSON
 from wayfare.adapters.kafka_events import KIND_HEADER, SEAL, TICK
 from wayfare.adapters.kafka_unpacking import REFUSED_HEADER
 from wayfare.domain.errors import InvalidInput
-from wayfare.domain.streams.columns import Segment, TickAt, Unreadable, joined
+from wayfare.domain.streams.columns import Identities, Segment, TickAt, Unreadable, joined
 from wayfare.domain.streams.events import NO_CITY, Recorded
 from wayfare.domain.streams.generation import topic_of
 from wayfare.domain.streams.partition import partitions_of
@@ -94,7 +94,7 @@ class Decoder:
         refused: bytes | None = None
         for record in records:
             out.last_offset = record.offset
-            if record.headers is not headers:
+            if record.headers != headers:
                 headers, kind, moves, refused, traces = record.headers, b"", b"", None, []
                 for name, text in headers:
                     if name == "content-type":
@@ -110,7 +110,7 @@ class Decoder:
                     self._too_late(record, kind, out)
                 continue
             for trace in traces[: MOST_TRACED - len(out.traced)]:
-                out.traced.append(Traced(record.offset, trace.decode("ascii", "replace"), record.timestamp))
+                out.traced.append(Traced(record.offset, trace.decode("ascii", "replace"), record.timestamp or 0))
             if kind == _JSON and not moves:
                 if packed:
                     self._packed(packed, out)
@@ -222,20 +222,20 @@ class Decoder:
         if read.unreadable:
             self._refuse(record, read.error, out, rows=read.unreadable)
 
-    def _mine(self, identities: Sequence[str]) -> npt.NDArray[np.bool_]:
-        """Which identities belong to this partition."""
+    def _mine(self, ids: Identities) -> npt.NDArray[np.bool_]:
+        """Which rows belong to this partition."""
         owned = self._owned
-        if owned.issuperset(identities):
-            return np.ones(len(identities), bool)
-        new = list(set(identities) - owned)
+        if owned.issuperset(ids.distinct):
+            return np.ones(len(ids), bool)
+        new = list(set(ids.distinct) - owned)
         here = (partitions_of(new, self._partitions) == self._partition).tolist()
         if len(owned) > _OWNED_MOST:
             owned.clear()
         owned.update(identity for identity, yes in zip(new, here, strict=True) if yes)
         if all(here):
-            return np.ones(len(identities), bool)
+            return np.ones(len(ids), bool)
         others = {identity for identity, yes in zip(new, here, strict=True) if not yes}
-        return np.array([identity not in others for identity in identities], bool)
+        return np.array([identity not in others for identity in ids], bool)
 
     def _json(self, records: list[Any], out: Decoded) -> None:
         """A block of consecutive JSON events."""
@@ -253,7 +253,7 @@ class Decoder:
             try:
                 city = _city_of(record.value or b"")
                 recorded = json_events.recorded(self._topic, record.value or b"")
-                if not self._mine([recorded.event.identity])[0]:
+                if not self._mine(Identities.of([recorded.event.identity]))[0]:
                     problem = (
                         f"identity {recorded.event.identity!r} belongs to another partition, got {self._partition}"
                     )

@@ -14,7 +14,6 @@ import kafka
 import kafka.errors
 from kafka.structs import OffsetAndMetadata
 
-from wayfare.adapters import kafka_unpacking
 from wayfare.adapters.kafka_batches import read_quickly
 from wayfare.adapters.kafka_client import check_reachable, first_contact, offsets_of
 from wayfare.adapters.kafka_generations import Generations
@@ -131,7 +130,6 @@ class GroupConsumer:
         consumer = None
         try:
             check_reachable(self._options)
-            kafka_unpacking.bound()
             consumer = first_contact(
                 kafka.KafkaConsumer,
                 **self._options,

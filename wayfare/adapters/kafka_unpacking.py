@@ -50,6 +50,11 @@ class BoundedBatch(DefaultRecordBatch):  # type: ignore[misc]  # kafka-python ca
                 self.refuse(str(error))
         self._decompressed = True
 
+    def records(self) -> memoryview:
+        """Its records, unpacked."""
+        self._maybe_uncompress()
+        return memoryview(self._buffer)[self._pos :]
+
     @property
     def records_count(self) -> int:
         """How many records are given out."""

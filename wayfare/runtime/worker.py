@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import gc
 import threading
 import time
 from collections.abc import Callable
@@ -87,9 +86,7 @@ def serve(name: str, settings: ProcessSettings, create: Callable[[], Worker]) ->
     watch(health, worker.problems)
     admin = serve_admin(health, settings.admin_host, settings.admin_port)
     logs.logger().info("started", admin_port=admin.server_address[1])
-    # What was imported and built lives as long as the process: going over it again and again is time lost.
-    gc.collect()
-    gc.freeze()
+    memory.settle()
     with shutdown.within(stop, settings.drain_seconds):
         step_until(stop, name, worker)
         health.stopping()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import namedtuple
 from typing import Any
@@ -145,6 +146,31 @@ def test_an_identity_of_another_partition_is_set_aside_loose_or_packed():
         assert [(d.reason, d.rows) for d in out.dead] == [("foreign_partition", 1)]
         assert [i for s in out.segments["sf"] if isinstance(s, PingColumns) for i in s.ids] == [mine]
         assert sum(s.rows for s in out.segments["sf"] if isinstance(s, Unreadable)) == 1
+
+
+FOUR = [f"d-{i}" for i in range(4)]
+MANY = arrow_events.pack(
+    "driver-pings", "sf", [DriverPing(f"other-{i}", T_MS, 37.7, -122.4, "available") for i in range(100)], T_MS
+)
+assert {partition_of(driver, 2) for driver in FOUR} == {0, 1}
+
+
+@given(
+    st.lists(PING, min_size=1, max_size=20), st.lists(st.integers(0, 3), min_size=20, max_size=20), st.integers(0, 20)
+)
+def test_rows_whose_drivers_are_known_are_read_as_those_whose_are_not(pings, whose, unsound):
+    pings = [dataclasses.replace(ping, driver_id=FOUR[i]) for ping, i in zip(pings, whose, strict=False)]
+    if unsound < len(pings):
+        pings[unsound] = dataclasses.replace(pings[unsound], driver_id="a driver")
+    packed = [record(arrow_events.pack("driver-pings", "sf", pings, T_MS), 9, ARROW)]
+    knowing = Decoder("driver-pings", 0, 2)
+    knowing.decode([record(MANY, 0, ARROW)])
+    first, second = Decoder("driver-pings", 0, 2).decode(packed), knowing.decode(packed)
+    assert first.dead == second.dead
+    assert first.segments.keys() == second.segments.keys()
+    for city, segments in first.segments.items():
+        for one, other in zip(segments, second.segments[city], strict=True):
+            assert rows_of(one) == rows_of(other) if isinstance(one, PingColumns) else one == other
 
 
 def test_a_content_type_that_is_neither_is_set_aside():

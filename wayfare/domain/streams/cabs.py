@@ -13,6 +13,7 @@ Work per batch is a few NumPy operations per *round*; a round holds at most one 
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,7 +23,7 @@ import numpy.typing as npt
 
 from wayfare.domain.geo.cells import EARTH_RADIUS_M, cells_of, distance_m
 from wayfare.domain.streams import sketch
-from wayfare.domain.streams.columns import PingColumns
+from wayfare.domain.streams.columns import Identities, PingColumns
 from wayfare.domain.streams.distinct import identity_hash
 from wayfare.domain.streams.events import LATE_MS, PING_STATUSES, SILENT_MS, TOO_FAR_AHEAD_MS
 
@@ -97,8 +98,7 @@ class Cabs:
         at = np.flatnonzero(~(late | future))
         if not len(at):
             return outcome
-        ids = rows.ids if len(at) == len(rows.ids) else [rows.ids[i] for i in at.tolist()]
-        slots = self._slots_of(ids)
+        slots = self._slots_of(rows.ids if len(at) == len(rows.ids) else rows.ids.take(at))
         turn = _turns(slots)
         last = int(turn.max())
         if last == 0:
@@ -110,16 +110,17 @@ class Cabs:
             self._round(rows, at[group], slots[group], pane_start_ms, outcome)
         return outcome
 
-    def _slots_of(self, ids: Any) -> Ints:
-        """The slot of each driver; new drivers get one."""
-        known = self._slots
+    def _slots_of(self, ids: Identities) -> Ints:
+        """The slot of each row's driver; new drivers get one."""
+        known, distinct = self._slots, ids.distinct
         try:
-            return np.fromiter(map(known.__getitem__, ids), np.int64, len(ids))
+            slots = np.fromiter(map(known.__getitem__, distinct), np.int64, len(distinct))
         except KeyError:
-            for identity in dict.fromkeys(ids):
+            for identity in ids.occurring():
                 if identity not in known:
                     known[identity] = self._new(identity)
-        return np.fromiter(map(known.__getitem__, ids), np.int64, len(ids))
+            slots = np.fromiter(map(known.get, distinct, itertools.repeat(-1)), np.int64, len(distinct))
+        return slots[ids.which]
 
     def _new(self, identity: str) -> int:
         slot = self._free.pop() if self._free else len(self._slots)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,12 +16,44 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
+class Identities:
+    """Whose each row is: `distinct[which[i]]` is that of row i. What is asked of an identity is asked once of many rows."""
+
+    distinct: Sequence[str]
+    which: Ints
+
+    @classmethod
+    def of(cls, rows: Sequence[str]) -> Identities:
+        """Those of some rows; that a row has one of its own is cheaper to say than which of them are the same."""
+        return cls(rows, np.arange(len(rows)))
+
+    def __len__(self) -> int:
+        return len(self.which)
+
+    def __iter__(self) -> Iterator[str]:
+        return map(self.distinct.__getitem__, self.which.tolist())
+
+    def __getitem__(self, at: slice) -> Identities:
+        return Identities(self.distinct, self.which[at])
+
+    def take(self, rows: Ints) -> Identities:
+        """Those of some rows, with none that no row has."""
+        used, which = np.unique(self.which[rows], return_inverse=True)
+        return Identities([self.distinct[i] for i in used.tolist()], which)
+
+    def occurring(self) -> list[str]:
+        """Each that some row has, once or more, in the order of `distinct`."""
+        rows = np.bincount(self.which, minlength=len(self.distinct)).tolist()
+        return [identity for identity, count in zip(self.distinct, rows, strict=True) if count]
+
+
+@dataclass(frozen=True, slots=True)
 class PingColumns:
     """Pings of one city. status: index into PING_STATUSES. drop_lat, drop_lon: NaN without a drop-off. Times in ms."""
 
     offset: Ints
     received_ms: Ints
-    ids: Sequence[str]
+    ids: Identities
     t_ms: Ints
     lat: Floats
     lon: Floats
@@ -44,7 +76,7 @@ class RequestColumns:
 
     offset: Ints
     received_ms: Ints
-    ids: Sequence[str]
+    ids: Identities
     t_ms: Ints
     lat: Floats
     lon: Floats
@@ -113,8 +145,9 @@ def _join(run: list[Columns]) -> list[Segment]:
     values: dict[str, Any] = {}
     for name in run[0].__slots__:
         parts: list[Any] = [getattr(columns, name) for columns in run]
-        whole = (
-            np.concatenate(parts) if isinstance(parts[0], np.ndarray) else [value for part in parts for value in part]
-        )
-        values[name] = whole
+        if isinstance(parts[0], np.ndarray):
+            values[name] = np.concatenate(parts)
+        else:
+            rows = [value for part in parts for value in part]
+            values[name] = Identities.of(rows) if isinstance(parts[0], Identities) else rows
     return [type(run[0])(**values)]
