@@ -51,12 +51,12 @@ def choose(
     in_use_by_us: Callable[[str], bool] = lambda name: False,
     draw: Callable[[int, int], int] = random.randint,
 ) -> dict[str, int]:
-    """A port for each name: the one in `file` when it is free or `in_use_by_us(name)`, else a new one; written back.
+    """A port for each name: the one in `file` when it is free or `in_use_by_us(name)`, else a new one, written back.
 
     Names that are in the file and not asked for keep theirs.
     """
     known: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
-    taken = set(known.values())
+    before, taken = dict(known), set(known.values())
     highest = highest_port()
     for name in names:
         if name in known and (is_free(known[name]) or in_use_by_us(name)):
@@ -69,8 +69,9 @@ def choose(
             raise OSError(f"no free port on {LOOPBACK} between {LOWEST} and {highest}, got none for {name!r}")
         known[name] = port
         taken.add(port)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_suffix(".tmp")
-    draft.write_text(json.dumps(known, indent=1, sort_keys=True))
-    draft.replace(file)
+    if known != before:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft = file.with_suffix(".tmp")
+        draft.write_text(json.dumps(known, indent=1, sort_keys=True))
+        draft.replace(file)
     return known

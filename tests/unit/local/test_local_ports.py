@@ -28,6 +28,14 @@ def test_chosen_ports_are_kept(tmp_path):
     assert ports.choose(["a", "b", "c"], file) | first == ports.choose((), file)
 
 
+def test_asking_for_what_was_chosen_writes_nothing(tmp_path):
+    file = tmp_path / "ports.json"
+    first = ports.choose(["a", "b"], file)
+    written = file.stat()
+    assert ports.choose((), file) == ports.choose(["a", "b"], file) == first
+    assert file.stat().st_ino == written.st_ino
+
+
 def test_a_port_that_somebody_took_is_chosen_anew_and_the_others_stay(tmp_path):
     file = tmp_path / "ports.json"
     first = ports.choose(["a", "b"], file)
