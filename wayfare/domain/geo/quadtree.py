@@ -14,6 +14,7 @@ import bisect
 import functools
 import hashlib
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ FINEST_LEVEL = 20
 """Points are told apart down to this level (about 30 m); no leaf is smaller."""
 
 _TABLE_DEPTH = 11
-"""A table of answers has at most 4^11 entries, 16 MiB: 2,048 of the smallest leaves each way."""
+"""A table of answers has at most 4^11 entries, of two bytes or of four: 2,048 of the smallest leaves each way."""
 _AT_ONCE = 16_384
 """Points whose intermediate values stay inside a core's cache."""
 
@@ -78,6 +79,8 @@ class QuadTree:
         found = np.empty(len(codes), np.int32)
         room = min(_AT_ONCE, len(codes))
         columns, rows = np.empty((2, room), np.int64)
+        answers = np.empty(room, table.dtype)
+        outside = False
         for start in range(0, len(codes), _AT_ONCE):
             part, out = codes[start : start + _AT_ONCE], found[start : start + _AT_ONCE]
             x, y = columns[: len(part)], rows[: len(part)]
@@ -91,9 +94,10 @@ class QuadTree:
             np.subtract(x, east, out=x)
             np.bitwise_and(x, _EAST, out=x)
             np.bitwise_or(x, y, out=x)
-            np.take(table, x, out=out, mode="clip")
-        beyond = np.flatnonzero(found < 0)
-        if len(beyond):
+            out[:] = np.take(table, x, out=answers[: len(part)], mode="clip")
+            outside |= bool(out.min() < 0)
+        if outside:
+            beyond = np.flatnonzero(found < 0)
             found[beyond] = self._searched(codes[beyond])
         return found
 
@@ -114,11 +118,12 @@ class QuadTree:
         return table
 
     @functools.cached_property
-    def _table(self) -> tuple[npt.NDArray[np.int32], int, int, int]:
+    def _table(self) -> tuple[npt.NDArray[Any], int, int, int]:
         """The answers for a square of cells of the smallest leaf's level, and its place: see `leaves`.
 
         Its entries are in Morton order from the square's own corner, the last being -1 for all that is outside. It is
-        as large as the leaves that hold points ask for, up to 4^_TABLE_DEPTH entries around their middle.
+        as large as the leaves that hold points ask for, up to 4^_TABLE_DEPTH entries around their middle. They are of two
+        bytes where the numbers of nodes are: looking them up is waiting for memory.
         """
         level = int(self.level.max())
         shift = 2 * (FINEST_LEVEL - level)
@@ -136,7 +141,8 @@ class QuadTree:
         east, south = int(corner) & _EAST, int(corner) & _SOUTH
         inside = np.arange(side * side)
         cells = ((inside & _EAST | _SOUTH) + east & _EAST) | ((inside & _SOUTH | _EAST) + south & _SOUTH)
-        return np.append(self._searched(cells << shift), -1).astype(np.int32), shift, east, south
+        kind = np.int16 if self.nodes < 1 << 15 else np.int32
+        return np.append(self._searched(cells << shift), -1).astype(kind), shift, east, south
 
     @property
     def _leaf_nodes(self) -> Int:
