@@ -67,6 +67,17 @@ def test_a_point_far_outside_answers_as_the_root() -> None:
     assert build(*clustered(2000)).leaf(40.7, -74.0) == 0
 
 
+@pytest.mark.parametrize(("points", "split"), [(3_000, 20), (120_000, 1)], ids=["small numbers", "numbers over 65,535"])
+def test_many_points_are_answered_as_each_alone_also_those_outside(points: int, split: int) -> None:
+    tree = build(*clustered(points), split_above=split, min_rows=1)
+    assert (tree.nodes > 1 << 16) == (split == 1)
+    lat, lon = clustered(20_000, seed=4)
+    lat[:50], lon[7_000:7_050] = lat[:50] + 9, lon[7_000:7_050] - 30
+    some = [*range(100), *range(6_990, 7_060), *range(19_900, 20_000)]
+    found = tree.leaves(cells_of(lat, lon, FINEST_LEVEL))
+    assert found[some].tolist() == [tree.leaf(lat[i], lon[i]) for i in some]
+
+
 def test_without_points_the_tree_is_one_root() -> None:
     tree = build([], [])
     assert (tree.nodes, tree.leaf(37.77, -122.42)) == (1, 0)
