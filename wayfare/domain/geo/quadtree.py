@@ -73,13 +73,11 @@ class QuadTree:
             return 0
         return self._answers[bisect.bisect_right(self._starts, code) - 1]
 
-    def leaves(self, codes: Int) -> npt.NDArray[np.int32]:
-        """`leaf` for many points, given by their cells of FINEST_LEVEL."""
+    def leaves(self, codes: Int) -> npt.NDArray[np.signedinteger]:
+        """`leaf` for many points, given by their cells of FINEST_LEVEL: int16 [points], int32 if the tree asks for it."""
         table, shift, east, south = self._table
-        found = np.empty(len(codes), np.int32)
-        room = min(_AT_ONCE, len(codes))
-        columns, rows = np.empty((2, room), np.int64)
-        answers = np.empty(room, table.dtype)
+        found = np.empty(len(codes), table.dtype)
+        columns, rows = np.empty((2, min(_AT_ONCE, len(codes))), np.int64)
         outside = False
         for start in range(0, len(codes), _AT_ONCE):
             part, out = codes[start : start + _AT_ONCE], found[start : start + _AT_ONCE]
@@ -94,8 +92,7 @@ class QuadTree:
             np.subtract(x, east, out=x)
             np.bitwise_and(x, _EAST, out=x)
             np.bitwise_or(x, y, out=x)
-            out[:] = np.take(table, x, out=answers[: len(part)], mode="clip")
-            outside |= bool(out.min() < 0)
+            outside |= bool(np.take(table, x, out=out, mode="clip").min() < 0)
         if outside:
             beyond = np.flatnonzero(found < 0)
             found[beyond] = self._searched(codes[beyond])
