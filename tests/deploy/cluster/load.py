@@ -38,6 +38,7 @@ class Tally:
     calls: int = 0
     reopened: int = 0
     degraded: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
     latencies_s: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     sources: Counter[str] = field(default_factory=Counter)
@@ -54,6 +55,7 @@ class Tally:
             "failures": self.failures[:20],
             "reopened": self.reopened,
             "degraded": self.degraded,
+            "degraded_by": dict(self.reasons),
             "price_sources": dict(self.sources),
             "p50_ms": quantile(0.5),
             "p99_ms": quantile(0.99),
@@ -112,6 +114,7 @@ class Caller:
             elif answer is not None and path == "/v1/quotes":
                 quote = answer.json()
                 self._tally.degraded += bool(quote["degraded"])
+                self._tally.reasons.update(reason.partition(",")[0] for reason in quote["degraded"])
                 self._tally.sources[quote["lineage"]["price_source"]] += 1
 
 
