@@ -22,7 +22,7 @@ def test_driver_pings_get_more_partitions_under_load(installation: Installation)
     assert "driver-pings.g2x6 goes on from driver-pings" in told
     installation.report.add("driver-pings given more partitions", took, "s")
     installation.report.load("the growth of driver-pings", calls.summary)
-    # A model that answers too late is this machine's load, and counted: the new process beside two cores' worth of pods.
+    # A model server that answers too late has no part in the window: it is counted only.
     installation.report.add("degraded quotes meanwhile", calls.summary["quotes"]["degraded"], "")
     assert calls.failed == 0, calls.failures
     degraded_by = calls.summary["quotes"]["degraded_by"]
