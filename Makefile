@@ -7,10 +7,9 @@ help: ## this list
 demo: setup ## set-up, then `wayfare demo`; options by ARGS="--for 120 --json"
 	.venv/bin/wayfare demo $(ARGS)
 
-# Two processes: one has the servers, the other the whole installation and then what needs neither (tests/conftest.py).
 test: check ## set-up, checks, then every test with the real servers and a browser
 	@local/setup.sh --browser
-	.venv/bin/pytest --numprocesses 2 --dist loadgroup $(ARGS)
+	.venv/bin/pytest $(ARGS)
 
 check: setup ## lint, types, import contracts, generated docs; writes nothing
 	.venv/bin/ruff format --check .

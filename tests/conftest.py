@@ -12,7 +12,6 @@ from collections.abc import Iterator
 
 import hypothesis
 import pytest
-from xdist.workermanage import NodeManager
 
 from local.stack import SERVER_NAMES, Addresses, Stack
 
@@ -26,26 +25,16 @@ ROOT = pathlib.Path(__file__).parents[1]
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
 
 
-ONE_PROCESS = {"contract": "servers", "integration": "servers", "e2e": "installation"}
-"""Suites whose tests share servers, and so one process where `make test` has several; all others go where there is room."""
-
-
 def pytest_configure() -> None:
     """Whoever ends a run by SIGTERM, as `timeout` and CI do, gets its servers ended too, as by Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # pytest's processes are killed so many seconds after an interruption: they have servers to stop.
-    NodeManager.EXIT_TIMEOUT = 120
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that uses the servers is marked so, for `-m servers` and `-m "not servers"`; see ONE_PROCESS."""
+    """A test that uses the servers is marked so, for `-m servers` and `-m "not servers"`."""
     for item in items:
         if "servers" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.servers)
-        suite = item.path.relative_to(ROOT / "tests").parts[0]
-        if suite in ONE_PROCESS:
-            item.add_marker(pytest.mark.xdist_group(ONE_PROCESS[suite]))
 
 
 SETTINGS = {name: value for name, value in os.environ.items() if name.startswith("WAYFARE_")}
