@@ -81,7 +81,7 @@ MEMORY = ("memory_copy_gb_per_s", 1e9)
 READING = ("packed_consumed_mb_per_s", 1e6)
 MOVED = (
     Moved("degrees to cell", "cells", "cells_million_per_s", 1e6, 24, "two doubles in, a code out", *MEMORY),
-    Moved("cell code to leaf", "cells", "leaves_million_per_s", 1e6, 12, "a code in, a leaf's number out", *MEMORY),
+    Moved("cell code to leaf", "cells", "leaves_million_per_s", 1e6, 10, "a code in, a leaf's number out", *MEMORY),
     Moved("count-min update", "sketches", "update_million_per_s", 1e6, 8, "a cell's code in", *MEMORY),
     Moved("count-min query", "sketches", "query_million_per_s", 1e6, 36, "four places in, a count out", *MEMORY),
     Moved("packed pings decoded and counted", "ingest_decode", "packed_pings_per_s", 1, "packed_bytes_per_ping",
