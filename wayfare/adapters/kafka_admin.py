@@ -9,7 +9,8 @@ from typing import Any
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from wayfare.adapters.kafka_client import check_reachable, first_contact
+from wayfare.adapters.kafka_client import check_reachable
+from wayfare.adapters.kafka_sockets import first_contact
 from wayfare.domain.errors import LogUnavailable
 from wayfare.inventory import TOPICS, Topic
 

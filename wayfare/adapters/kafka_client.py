@@ -15,10 +15,9 @@ from typing import Any
 
 import kafka
 import kafka.errors
-from kafka.net.compat import KafkaNetClient
-from kafka.net.inet import KafkaNetSocket
 from opentelemetry import trace
 
+from wayfare.adapters.kafka_sockets import first_contact
 from wayfare.domain.errors import LogUnavailable
 
 Headers = list[tuple[str, bytes]]
@@ -168,24 +167,6 @@ class Producer:
             _close(last, timeout_seconds)
 
 
-_sock_connect = KafkaNetSocket.sock_connect
-
-
-async def _connected_or_closed(way: Any, net: Any, sock: socket.socket, *where: Any, **until: Any) -> Any:
-    """As kafka-python connects, except that a socket which comes to nothing is closed, not left to be collected.
-
-    It is given up when its broker refuses it, and when its client is closed while it connects.
-    """
-    try:
-        return await _sock_connect(way, net, sock, *where, **until)
-    except BaseException:
-        sock.close()
-        raise
-
-
-KafkaNetSocket.sock_connect = _connected_or_closed
-
-
 def _close(producer: Any, timeout_seconds: float) -> None:
     """Leave; what cannot be sent in that time is told to its callers as failed.
 
@@ -199,26 +180,6 @@ def _close(producer: Any, timeout_seconds: float) -> None:
         producer._sender.join(_DROPPED_SECONDS)
         with contextlib.suppress(kafka.errors.KafkaError):
             producer.close(timeout=_DROPPED_SECONDS)
-
-
-def first_contact(kind: Callable[..., Any], **options: Any) -> Any:
-    """A client of kafka-python, which asks the brokers what they are as it is made; KafkaError when they do not say.
-
-    kafka-python leaves the thread and the sockets of a client that could not be made, and a process that waits for its
-    brokers behind a balancer that takes every connection would gather them: here they are closed.
-    """
-    begun: list[Any] = []
-
-    def network(**told: Any) -> Any:
-        begun.append(KafkaNetClient(**told))
-        return begun[0]
-
-    try:
-        return kind(**options, kafka_client=network)
-    except BaseException:
-        for client in begun:
-            client.close()
-        raise
 
 
 def check_reachable(options: Mapping[str, object], seconds: float = 2.0) -> None:

@@ -19,11 +19,11 @@ from wayfare.adapters.kafka_client import (
     Headers,
     Producer,
     check_reachable,
-    first_contact,
     header,
     offsets_of,
 )
 from wayfare.adapters.kafka_events import KIND_HEADER, SEAL, TICK
+from wayfare.adapters.kafka_sockets import first_contact
 from wayfare.domain.errors import InvalidInput, LogUnavailable
 from wayfare.domain.streams.generation import topic_of
 

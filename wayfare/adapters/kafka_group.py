@@ -15,8 +15,9 @@ import kafka.errors
 from kafka.structs import OffsetAndMetadata
 
 from wayfare.adapters.kafka_batches import read_quickly
-from wayfare.adapters.kafka_client import check_reachable, first_contact, offsets_of
+from wayfare.adapters.kafka_client import check_reachable, offsets_of
 from wayfare.adapters.kafka_generations import Generations
+from wayfare.adapters.kafka_sockets import first_contact
 from wayfare.domain.errors import LogUnavailable
 from wayfare.domain.streams import generation
 

@@ -18,7 +18,8 @@ import kafka.errors
 from kafka.structs import TopicPartition
 
 from wayfare.adapters import kafka_unpacking
-from wayfare.adapters.kafka_client import JSON, Producer, check_reachable, first_contact, offsets_of
+from wayfare.adapters.kafka_client import JSON, Producer, check_reachable, offsets_of
+from wayfare.adapters.kafka_sockets import first_contact
 from wayfare.domain.drift.register import Key, Register, from_bytes
 from wayfare.domain.errors import InvalidInput, LogUnavailable
 

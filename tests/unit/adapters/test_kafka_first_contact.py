@@ -12,7 +12,7 @@ import psutil
 import pytest
 from kafka.admin import KafkaAdminClient
 
-from wayfare.adapters.kafka_client import first_contact
+from wayfare.adapters.kafka_sockets import first_contact
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A socket that never becomes a connection is closed by whoever gave it up."""
+"""A socket is closed by whoever gave it up, and at the latest with the client that it was opened for."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from kafka.errors import KafkaConnectionError
 from kafka.net import inet
+from kafka.net.transport import KafkaTCPTransport
 
-import wayfare.adapters.kafka_client  # noqa: F401  # what is tested
+from wayfare.adapters.kafka_sockets import first_contact
 
 
 class _Net:
@@ -59,3 +60,31 @@ def test_a_refused_socket_is_closed_and_the_refusal_told(monkeypatch):
     with pytest.raises(KafkaConnectionError):
         asyncio.run(inet.create_connection(_Net(), "127.0.0.1", port))
     assert {sock.fileno() for sock in taken} == {-1}
+
+
+class _Client:
+    """A client as kafka-python's are, as far as its event loop goes; it never asks a broker."""
+
+    def __init__(self, kafka_client: Any) -> None:
+        self.network = kafka_client()
+
+
+@pytest.mark.parametrize("of_its_own_thread", [False, True])
+def test_a_client_closed_while_it_has_something_to_send_closes_its_socket(of_its_own_thread):
+    network = first_contact(_Client).network
+    loop = network._net
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        _client, port = listening.getsockname()
+        sock = loop.run(inet.create_connection, loop, "127.0.0.1", port)
+        broker, _address = listening.accept()
+    if of_its_own_thread:
+        loop.start()
+    with broker:
+        connection = KafkaTCPTransport(loop, sock)
+        connection.write(
+            bytes(50_000_000)
+        )  # more than the broker, which reads nothing, and the system between them hold
+        connection.close()
+        assert sock.fileno() >= 0, "it waits for what it has to send"
+        network.close()
+    assert sock.fileno() == -1
