@@ -73,5 +73,6 @@ def arguments(description: str) -> argparse.Namespace:
     """The options that both helpers of the cluster understand."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--kubeconfig", type=Path, required=True)
+    parser.add_argument("--pods", required=True, help="network that pods have their addresses from")
     parser.add_argument("--volumes", type=Path, required=True, help="folder under which volumes are made")
     return parser.parse_args()

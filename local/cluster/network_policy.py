@@ -2,8 +2,9 @@
 
 Pods, namespaces and policies become one nftables table of the network namespace that this runs in. Known: podSelector,
 namespaceSelector, ipBlock with exceptions, ports by number, range and name, TCP, UDP and SCTP, both directions, and that a
-pod which no policy selects is free. As everywhere, traffic of the node itself (the kubelet's probes) is never filtered, and
-a connection that was allowed when it was made stays.
+pod which no policy selects is free. A pod that nobody has looked at yet reaches nobody and is reached by nobody. As
+everywhere, traffic of the node itself (the kubelet's probes) is never filtered, and a connection that was allowed when it
+was made stays.
 """
 
 from __future__ import annotations
@@ -119,8 +120,14 @@ def _allowed(
     ]
 
 
-def ruleset(pods: list[Item], policies: list[Item], namespaces: dict[str, Labels]) -> str:
-    """What `nft -f -` reads: replaces our table as a whole."""
+def _unknown(network: str, pods: list[Item], side: str) -> str:
+    """Drops a packet of a pod that is not among these: it has an address before anybody could look at its policies."""
+    known = f" ip {side} != {{ {', '.join(sorted(map(_address, pods)))} }}" if pods else ""
+    return f"    ip {side} {network}{known} drop"
+
+
+def ruleset(pods: list[Item], policies: list[Item], namespaces: dict[str, Labels], network: str) -> str:
+    """What `nft -f -` reads: replaces our table as a whole. network: where all pods have their addresses."""
     chains: list[str] = []
     jumps: dict[Direction, list[str]] = {"ingress": [], "egress": []}
     for pod in sorted(pods, key=_address):
@@ -139,6 +146,8 @@ def ruleset(pods: list[Item], policies: list[Item], namespaces: dict[str, Labels
             chains += [f"  chain {chain} {{", *(f"    {rule}" for rule in [*rules, "drop"]), "  }"]
             jumps[direction].append(f"    ip {SIDES[direction][2]} {_address(pod)} jump {chain}")
 
+    unknown = {direction: _unknown(network, pods, own) for direction, (_, _, own) in SIDES.items()}
+
     def base(hook: str, rules: list[str]) -> list[str]:
         head = f"    type filter hook {hook} priority 10; policy accept;"
         return [f"  chain {hook} {{", head, "    ct state established,related accept", *rules, "  }"]
@@ -149,15 +158,16 @@ def ruleset(pods: list[Item], policies: list[Item], namespaces: dict[str, Labels
             f"delete table {TABLE}",
             f"table {TABLE} {{",
             *chains,
-            *base("forward", jumps["egress"] + jumps["ingress"]),
-            *base("input", jumps["egress"]),  # what a pod sends to the node itself, such as to the API server
+            *base("forward", [*unknown.values(), *jumps["egress"], *jumps["ingress"]]),
+            # What a pod sends to the node itself, such as to the API server.
+            *base("input", [unknown["egress"], *jumps["egress"]]),
             "}",
             "",
         ]
     )
 
 
-def observed(api: Api) -> str:
+def observed(api: Api, network: str) -> str:
     """The rules for what the cluster holds now."""
     pods = [
         pod
@@ -169,16 +179,17 @@ def observed(api: Api) -> str:
     namespaces = {
         item["metadata"]["name"]: item["metadata"].get("labels") or {} for item in api.items("/api/v1/namespaces")
     }
-    return ruleset(pods, api.items("/apis/networking.k8s.io/v1/networkpolicies"), namespaces)
+    return ruleset(pods, api.items("/apis/networking.k8s.io/v1/networkpolicies"), namespaces, network)
 
 
 def main() -> None:
     """Looks a few times a second, for ever; an API server that is away is waited for, with the rules left in force."""
-    api = Api.of(arguments("enforces NetworkPolicies").kubeconfig)
+    options = arguments("enforces NetworkPolicies")
+    api = Api.of(options.kubeconfig)
     in_force = None
     while True:
         try:
-            rules = observed(api)
+            rules = observed(api, options.pods)
             if rules != in_force:
                 subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True)
                 in_force = rules

@@ -121,7 +121,7 @@ start kubelet kubelet --config "$STATE/etc/kubelet.yaml" --kubeconfig node.conf 
   --root-dir "$STATE/kubelet" --cert-dir "$STATE/pki"
 start kube-proxy kube-proxy --config "$STATE/etc/proxy.yaml"
 for name in network_policy volumes; do
-  start "$name" env PYTHONPATH="$here/../.." PYTHONDONTWRITEBYTECODE=1 python3 -m "local.cluster.$name" --kubeconfig "$KUBECONFIG_FILE" --volumes "$STATE/volumes"
+  start "$name" env PYTHONPATH="$here/../.." PYTHONDONTWRITEBYTECODE=1 python3 -m "local.cluster.$name" --kubeconfig "$KUBECONFIG_FILE" --pods "$POD_NET" --volumes "$STATE/volumes"
 done
 wait_for 60 "node" kube get node "$NAME"
 kube apply -f "$here/manifests" >/dev/null

@@ -24,6 +24,8 @@ WEB = pod("web", "10.0.0.1", ports=[("http", 8080), ("admin", 9090)])
 API = pod("api", "10.0.0.2", ports=[("http", 8081)])
 FAR = pod("far", "10.0.0.3", namespace="other")
 PODS = [WEB, API, FAR]
+NETWORK = "10.0.0.0/24"
+NEW = "10.0.0.4"
 
 
 def policy(spec, namespace="shop"):
@@ -34,7 +36,7 @@ def passes(policies, source, target, port, protocol="tcp", hook="forward"):
     """Whether the first packet of a connection is let through by the rules."""
     chains = {
         name: [line.strip() for line in body.strip().splitlines()]
-        for name, body in re.findall(r"chain (\S+) \{\n(.*?)\n  \}", ruleset(PODS, policies, NAMESPACES), re.S)
+        for name, body in re.findall(r"chain (\S+) \{\n(.*?)\n  \}", ruleset(PODS, policies, NAMESPACES, NETWORK), re.S)
     }
 
     def matches(rule):
@@ -53,7 +55,7 @@ def passes(policies, source, target, port, protocol="tcp", hook="forward"):
         for rule in chains[chain]:
             if "type filter" in rule or "ct state" in rule or not matches(rule):
                 continue
-            if rule == "drop":
+            if rule.endswith("drop"):
                 return False
             if rule.endswith("return"):
                 return True
@@ -66,6 +68,18 @@ def passes(policies, source, target, port, protocol="tcp", hook="forward"):
 
 def test_without_policies_everything_passes():
     assert passes([], "10.0.0.3", "10.0.0.1", 80)
+
+
+@pytest.mark.parametrize("policies", [[], [policy({"podSelector": {}, "ingress": [{}]})]])
+def test_a_pod_nobody_has_looked_at_yet_reaches_nobody_and_is_reached_by_nobody(policies):
+    assert not passes(policies, NEW, "10.0.0.1", 8080)
+    assert not passes(policies, "10.0.0.1", NEW, 8080)
+    assert not passes(policies, NEW, "192.168.9.1", 6443, hook="input")
+
+
+def test_what_has_no_address_of_a_pod_passes():
+    assert passes([], "192.168.9.1", "10.0.0.1", 8080)
+    assert passes([], "10.0.0.1", "192.168.9.1", 6443)
 
 
 def test_a_policy_without_rules_denies_its_pods_only():
@@ -200,7 +214,8 @@ def test_policy_types_left_out_are_ingress_and_egress_only_where_rules_are():
 @pytest.mark.skipif(
     shutil.which("nft") is None, reason="nft is not installed, so its reading of the rules is not tried"
 )
-def test_nft_understands_every_kind_of_rule():
+@pytest.mark.parametrize("pods", [PODS, []])
+def test_nft_understands_every_kind_of_rule(pods):
     peers = [{"podSelector": {}}, {"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16", "10.2.0.0/16"]}}]
     ports = [{"port": 1}, {"port": "http"}, {"protocol": "UDP"}, {"port": 5, "endPort": 9, "protocol": "SCTP"}]
     both = policy(
@@ -212,7 +227,7 @@ def test_nft_understands_every_kind_of_rule():
         }
     )
     checked = subprocess.run(
-        ["nft", "--check", "-f", "-"], input=ruleset(PODS, [both], NAMESPACES), text=True, capture_output=True
+        ["nft", "--check", "-f", "-"], input=ruleset(pods, [both], NAMESPACES, NETWORK), text=True, capture_output=True
     )
     if "not permitted" in checked.stderr:
         pytest.skip(f"nft may not even check here: {checked.stderr.splitlines()[0]}")
