@@ -44,7 +44,9 @@ with concurrent.futures.ThreadPoolExecutor(20) as pool:
 
 
 def reached_from(installation: Installation, pod: str, targets: dict[str, tuple[str, int]]) -> dict[str, str]:
-    found: dict[str, str] = json.loads(installation.kube.python(pod, f"TARGETS = {json.dumps(targets)}\n{PROBE}"))
+    found: dict[str, str] = json.loads(
+        installation.kube.python(pod, f"TARGETS = {json.dumps(targets)}\n{PROBE}", seconds=120.0)
+    )
     return found
 
 

@@ -78,7 +78,7 @@ class QuadTree:
         table, shift, east, south = self._table
         found = np.empty(len(codes), table.dtype)
         columns, rows = np.empty((2, min(_AT_ONCE, len(codes))), np.int64)
-        outside = False
+        outside, beyond = False, len(table) - 1
         for start in range(0, len(codes), _AT_ONCE):
             part, out = codes[start : start + _AT_ONCE], found[start : start + _AT_ONCE]
             x, y = columns[: len(part)], rows[: len(part)]
@@ -92,10 +92,13 @@ class QuadTree:
             np.subtract(x, east, out=x)
             np.bitwise_and(x, _EAST, out=x)
             np.bitwise_or(x, y, out=x)
-            outside |= bool(np.take(table, x, out=out, mode="clip").min() < 0)
+            if x.max() >= beyond:
+                np.minimum(x, beyond, out=x)
+                outside = True
+            np.take(table, x, out=out, mode="wrap")  # none is beyond it, and NumPy asks less of each than to clip it
         if outside:
-            beyond = np.flatnonzero(found < 0)
-            found[beyond] = self._searched(codes[beyond])
+            missed = np.flatnonzero(found < 0)
+            found[missed] = self._searched(codes[missed])
         return found
 
     def _searched(self, codes: Int) -> Int:
