@@ -69,10 +69,10 @@ class Api:
         return found
 
 
-def arguments(description: str) -> argparse.Namespace:
-    """The options that both helpers of the cluster understand."""
+def arguments(description: str, **more: str) -> argparse.Namespace:
+    """The options of a helper of the cluster, all required: `--kubeconfig`, and more with what each means."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--kubeconfig", type=Path, required=True)
-    parser.add_argument("--pods", required=True, help="network that pods have their addresses from")
-    parser.add_argument("--volumes", type=Path, required=True, help="folder under which volumes are made")
+    for name, meaning in more.items():
+        parser.add_argument(f"--{name}", required=True, help=meaning)
     return parser.parse_args()

@@ -2,8 +2,8 @@
 
 Pods, namespaces and policies become one nftables table of the network namespace that this runs in. Known: podSelector,
 namespaceSelector, ipBlock with exceptions, ports by number, range and name, TCP, UDP and SCTP, both directions, and that a
-pod which no policy selects is free. A pod that nobody has looked at yet reaches nobody and is reached by nobody. As
-everywhere, traffic of the node itself (the kubelet's probes) is never filtered, and a connection that was allowed when it
+pod which no policy selects is free. A pod's containers start once the rules for it are in force (`isolate.py` waits for
+that), and an address without a pod reaches nobody and is reached by nobody. As everywhere, traffic of the node itself (the kubelet's probes) is never filtered, and a connection that was allowed when it
 was made stays.
 """
 
@@ -13,10 +13,12 @@ import http.client
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from pathlib import Path
 from typing import Literal
 
 from local.cluster.api import Api, ApiError, Item, arguments
+from local.cluster.isolate import announced, in_force
 
 Direction = Literal["ingress", "egress"]
 Labels = dict[str, str]
@@ -167,35 +169,56 @@ def ruleset(pods: list[Item], policies: list[Item], namespaces: dict[str, Labels
     )
 
 
-def observed(api: Api, network: str) -> str:
-    """The rules for what the cluster holds now."""
-    pods = [
-        pod
-        for pod in api.items("/api/v1/pods")
-        if pod["status"].get("podIP")
-        and pod["status"]["phase"] in ("Pending", "Running")
-        and not pod["spec"].get("hostNetwork")
+def with_addresses(pods: list[Item], announced: dict[str, tuple[str, str]]) -> list[Item]:
+    """The pods that have been given an address, each with it: the cluster knows it only once their containers run."""
+    named = {(pod["metadata"]["namespace"], pod["metadata"]["name"]): pod for pod in pods}
+    return [
+        {**named[name], "status": {**named[name]["status"], "podIP": address}}
+        for address, name in sorted(announced.items())
+        if name in named
     ]
+
+
+def observed(api: Api, network: str, announced: dict[str, tuple[str, str]]) -> tuple[str, list[Item]]:
+    """The rules for what the cluster holds now, and the pods that they are for.
+
+    announced: address -> namespace and name of the pod that has it.
+    """
+    pods = with_addresses(api.items("/api/v1/pods"), announced)
     namespaces = {
         item["metadata"]["name"]: item["metadata"].get("labels") or {} for item in api.items("/api/v1/namespaces")
     }
-    return ruleset(pods, api.items("/apis/networking.k8s.io/v1/networkpolicies"), namespaces, network)
+    return ruleset(pods, api.items("/apis/networking.k8s.io/v1/networkpolicies"), namespaces, network), pods
+
+
+def wait_for_another(folder: Path, known: Collection[str], seconds: float) -> None:
+    """Returns after so long, or at once when a pod was given an address that is not among these."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and announced(folder).keys() <= set(known):
+        time.sleep(0.02)
 
 
 def main() -> None:
     """Looks a few times a second, for ever; an API server that is away is waited for, with the rules left in force."""
-    options = arguments("enforces NetworkPolicies")
-    api = Api.of(options.kubeconfig)
-    in_force = None
+    options = arguments(
+        "enforces NetworkPolicies",
+        pods="network that pods have their addresses from",
+        addresses="folder in which isolate.py announces each pod's",
+    )
+    api, folder = Api.of(options.kubeconfig), Path(options.addresses)
+    last, known = "", dict[str, tuple[str, str]]()
     while True:
         try:
-            rules = observed(api, options.pods)
-            if rules != in_force:
+            known = announced(folder)
+            rules, pods = observed(api, options.pods, known)
+            if rules != last:
                 subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True)
-                in_force = rules
+                last = rules
+            for pod in pods:
+                in_force(folder, _address(pod)).touch()
         except (OSError, http.client.HTTPException, ApiError, subprocess.CalledProcessError) as error:
             print(f"trying again: {error}", file=sys.stderr, flush=True)
-        time.sleep(0.3)
+        wait_for_another(folder, known, 0.3)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshot
   # Under \$RUN, so that the end of the cluster is the end of them.
   netns_mounts_under_state_dir = true
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/usr/lib/cni"
+    bin_dir = "$STATE/cni-bin"
     conf_dir = "$STATE/etc/cni"
   [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
     runtime_type = "io.containerd.runc.v2"
@@ -30,8 +30,11 @@ TOML
 {"cniVersion": "0.4.0", "name": "pods", "plugins": [
   {"type": "bridge", "bridge": "pods0", "isGateway": true, "ipMasq": false, "hairpinMode": true,
    "ipam": {"type": "host-local", "ranges": [[{"subnet": "$POD_NET"}]], "routes": [{"dst": "0.0.0.0/0"}], "dataDir": "$STATE/cni"}},
-  {"type": "portmap", "capabilities": {"portMappings": true}}]}
+  {"type": "portmap", "capabilities": {"portMappings": true}},
+  {"type": "isolate", "addresses": "$STATE/addresses"}]}
 JSON
+  ln -s /usr/lib/cni/* "$STATE/cni-bin/"
+  ln -s "$here/isolate.py" "$STATE/cni-bin/isolate"
   echo "nameserver 127.0.0.1" >"$STATE/etc/resolv.conf" # nothing outside the cluster has a name
   cat >"$STATE/etc/kubelet.yaml" <<YAML
 apiVersion: kubelet.config.k8s.io/v1beta1

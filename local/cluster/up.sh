@@ -30,7 +30,7 @@ fi
 BIN=$("$here/build.sh")
 export PATH="$BIN:$PATH"
 SECONDS=0 # how long the cluster takes, without the first build
-mkdir -p "$STATE"/{pki,etc/cni,log,pid,volumes,kubelet} "$RUN"
+mkdir -p "$STATE"/{pki,etc/cni,cni-bin,addresses,log,pid,volumes,kubelet} "$RUN"
 trap 'status=$?; [ "$status" = 0 ] || { say "not up, see the logs in $STATE/log; then local/cluster/down.sh"; exit "$status"; }' EXIT
 
 # -- network namespace ------------------------------------------------------------------------------------------------------
@@ -120,9 +120,11 @@ start kube-scheduler kube-scheduler --kubeconfig scheduler.conf --authentication
 start kubelet kubelet --config "$STATE/etc/kubelet.yaml" --kubeconfig node.conf --hostname-override "$NAME" --node-ip "$NODE_IP" \
   --root-dir "$STATE/kubelet" --cert-dir "$STATE/pki"
 start kube-proxy kube-proxy --config "$STATE/etc/proxy.yaml"
-for name in network_policy volumes; do
-  start "$name" env PYTHONPATH="$here/../.." PYTHONDONTWRITEBYTECODE=1 python3 -m "local.cluster.$name" --kubeconfig "$KUBECONFIG_FILE" --pods "$POD_NET" --volumes "$STATE/volumes"
-done
+helper() { # name, options...
+  start "$1" env PYTHONPATH="$here/../.." PYTHONDONTWRITEBYTECODE=1 python3 -m "local.cluster.$1" --kubeconfig "$KUBECONFIG_FILE" "${@:2}"
+}
+helper network_policy --pods "$POD_NET" --addresses "$STATE/addresses"
+helper volumes --volumes "$STATE/volumes"
 wait_for 60 "node" kube get node "$NAME"
 kube apply -f "$here/manifests" >/dev/null
 kube wait --for=condition=Ready "node/$NAME" --timeout=90s >/dev/null

@@ -84,11 +84,11 @@ def step(api: Api, folder: Path) -> None:
 
 def main() -> None:
     """Looks twice a second, for ever; an API server that is away is waited for."""
-    options = arguments("makes volumes of the class node-folder")
-    api = Api.of(options.kubeconfig)
+    options = arguments("makes volumes of the class node-folder", volumes="folder under which volumes are made")
+    api, folder = Api.of(options.kubeconfig), Path(options.volumes)
     while True:
         try:
-            step(api, options.volumes)
+            step(api, folder)
         except (OSError, http.client.HTTPException, ApiError) as error:
             print(f"trying again: {error}", file=sys.stderr, flush=True)
         time.sleep(0.5)

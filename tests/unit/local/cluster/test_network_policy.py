@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from local.cluster.network_policy import directions, ruleset, selects
+from local.cluster.network_policy import directions, ruleset, selects, with_addresses
 
 NAMESPACES = {"shop": {"team": "a"}, "other": {"team": "b"}}
 
@@ -71,10 +71,19 @@ def test_without_policies_everything_passes():
 
 
 @pytest.mark.parametrize("policies", [[], [policy({"podSelector": {}, "ingress": [{}]})]])
-def test_a_pod_nobody_has_looked_at_yet_reaches_nobody_and_is_reached_by_nobody(policies):
+def test_an_address_without_a_pod_reaches_nobody_and_is_reached_by_nobody(policies):
     assert not passes(policies, NEW, "10.0.0.1", 8080)
     assert not passes(policies, "10.0.0.1", NEW, 8080)
     assert not passes(policies, NEW, "192.168.9.1", 6443, hook="input")
+
+
+def test_a_pod_has_the_addresses_it_was_given_whatever_the_cluster_knows_of_them():
+    announced = {"10.0.0.9": ("shop", "web"), "10.0.0.8": ("other", "far"), "10.0.0.7": ("shop", "gone")}
+    found = with_addresses([{**WEB, "status": {"phase": "Pending"}}, FAR, API], announced)
+    assert [(one["metadata"]["name"], one["status"]["podIP"]) for one in found] == [
+        ("far", "10.0.0.8"),
+        ("web", "10.0.0.9"),
+    ]
 
 
 def test_what_has_no_address_of_a_pod_passes():
