@@ -23,7 +23,7 @@ ROWS = (
         "Two table look-ups a point whose tables (0.5 MiB each) share a core's L2 with everything else. 100 times is the aim, not the promise."),
     Row("cell code to adaptive leaf, batch", "shapely STRtree", "cells", "leaf_over_strtree", 200,
         "{leaves_million_per_s:.0f} against {strtree_million_per_s:.2f} million codes/s, {tree_leaves} leaves",
-        "Seven passes that bring columns and rows into the table's square take about as long as the look-up in a table as fine as the smallest leaf, of two bytes an entry."),
+        "Waiting for memory: the look-up in a table as fine as the smallest leaf, of two bytes an entry, takes two thirds of it; the rest is seeing that every code lies in the table's square."),
     Row("the same", "h3, a set of mixed resolutions", "cells", "leaf_over_h3", 200,
         "{leaves_million_per_s:.0f} against {h3_leaves_million_per_s:.1f} million codes/s",
         "As above; h3's own parent look-up is a few shifts in C, so its loop is faster than a spatial index."),

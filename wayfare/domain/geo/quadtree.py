@@ -29,10 +29,10 @@ FINEST_LEVEL = 20
 
 _TABLE_DEPTH = 11
 """A table of answers has at most 4^11 entries, of two bytes or of four: 2,048 of the smallest leaves each way."""
-_AT_ONCE = 16_384
+_AT_ONCE = 32_768
 """Points whose intermediate values stay inside a core's cache."""
 
-_EAST, _SOUTH = 0x1555555555555555, 0x2AAAAAAAAAAAAAAA
+_COLUMN, _ROW = 0x1555555555555555, 0x2AAAAAAAAAAAAAAA
 """The bits of a cell's column and of its row."""
 
 Int = npt.NDArray[np.int64]
@@ -75,30 +75,21 @@ class QuadTree:
 
     def leaves(self, codes: Int) -> npt.NDArray[np.signedinteger]:
         """`leaf` for many points, given by their cells of FINEST_LEVEL: int16 [points], int32 if the tree asks for it."""
-        table, shift, east, south = self._table
+        table, shift, bounds = self._table
+        within = (len(table) - 1) << shift
         found = np.empty(len(codes), table.dtype)
-        columns, rows = np.empty((2, min(_AT_ONCE, len(codes))), np.int64)
-        outside, beyond = False, len(table) - 1
+        values = np.empty(min(_AT_ONCE, len(codes)), np.int64)
         for start in range(0, len(codes), _AT_ONCE):
             part, out = codes[start : start + _AT_ONCE], found[start : start + _AT_ONCE]
-            x, y = columns[: len(part)], rows[: len(part)]
-            # Columns and rows are subtracted as they are, interleaved: a borrow runs through bits that are cut off.
+            x = np.bitwise_and(part, within, out=values[: len(part)])
             if shift:
-                part = np.right_shift(part, shift, out=x)
-            np.bitwise_and(part, _SOUTH, out=y)
-            np.subtract(y, south, out=y)
-            np.bitwise_and(y, _SOUTH, out=y)
-            np.bitwise_and(part, _EAST, out=x)
-            np.subtract(x, east, out=x)
-            np.bitwise_and(x, _EAST, out=x)
-            np.bitwise_or(x, y, out=x)
-            if x.max() >= beyond:
-                np.minimum(x, beyond, out=x)
-                outside = True
+                np.right_shift(x, shift, out=x)
             np.take(table, x, out=out, mode="wrap")  # none is beyond it, and NumPy asks less of each than to clip it
-        if outside:
-            missed = np.flatnonzero(found < 0)
-            found[missed] = self._searched(codes[missed])
+            for axis, least, most in bounds:
+                np.bitwise_and(part, axis, out=x)
+                if x.min() < least or x.max() > most:
+                    missed = np.flatnonzero((x < least) | (x > most))
+                    out[missed] = self._searched(part[missed])
         return found
 
     def _searched(self, codes: Int) -> Int:
@@ -118,12 +109,14 @@ class QuadTree:
         return table
 
     @functools.cached_property
-    def _table(self) -> tuple[npt.NDArray[Any], int, int, int]:
-        """The answers for a square of cells of the smallest leaf's level, and its place: see `leaves`.
+    def _table(self) -> tuple[npt.NDArray[Any], int, list[tuple[int, int, int]]]:
+        """The answers for a square of cells of the smallest leaf's level, how many bits that level lacks, and the bounds.
 
-        Its entries are in Morton order from the square's own corner, the last being -1 for all that is outside. It is
-        as large as the leaves that hold points ask for, up to 4^_TABLE_DEPTH entries around their middle. They are of two
-        bytes where the numbers of nodes are: looking them up is waiting for memory.
+        An entry's number is the low bits of a cell's code: a square as wide as a power of two holds each column and each
+        row once modulo its width, wherever it lies. A code is inside it when its bits of each axis are within the axis's
+        bounds (bits, least, most). The square is as large as the leaves that hold points ask for, up to 4^_TABLE_DEPTH
+        entries around their middle. They are of two bytes where the numbers of nodes are: looking them up is waiting for
+        memory.
         """
         level = int(self.level.max())
         shift = 2 * (FINEST_LEVEL - level)
@@ -137,12 +130,14 @@ class QuadTree:
         middle = (int(np.average(v + wide / 2, weights=self.rows[nodes] + 1)) for v in (x, y))
         if span <= side:
             middle = (int(v.min()) + side // 2 for v in (x, y))
-        corner = morton(*(min(max(0, at - side // 2), size - side) for at in middle))
-        east, south = int(corner) & _EAST, int(corner) & _SOUTH
-        inside = np.arange(side * side)
-        cells = ((inside & _EAST | _SOUTH) + east & _EAST) | ((inside & _SOUTH | _EAST) + south & _SOUTH)
+        west, north = (min(max(0, at - side // 2), size - side) for at in middle)
+        column, row = demorton(np.arange(side * side))
+        cells = morton(west + (column - west) % side, north + (row - north) % side)
+        first, last = (int(morton(west + far, north + far)) << shift for far in (0, side - 1))
+        rest = (1 << shift) - 1
+        bounds = [(axis, first & axis, (last | rest) & axis) for axis in (_COLUMN, _ROW)]
         kind = np.int16 if self.nodes < 1 << 15 else np.int32
-        return np.append(self._searched(cells << shift), -1).astype(kind), shift, east, south
+        return self._searched(cells << shift).astype(kind), shift, bounds
 
     @property
     def _leaf_nodes(self) -> Int:

@@ -78,6 +78,26 @@ def test_many_points_are_answered_as_each_alone_also_those_outside(points: int, 
     assert found[some].tolist() == [tree.leaf(lat[i], lon[i]) for i in some]
 
 
+@given(
+    middle=st.tuples(st.sampled_from([0.0, 37.77, -33.9, 40.7]), st.sampled_from([0.0, -122.42, 90.0, 151.2])),
+    wide=st.sampled_from([0.0005, 0.02, 3.0]),
+    depth=st.integers(0, 6),
+    split=st.integers(1, 40),
+    seed=st.integers(0, 1 << 16),
+)
+@settings(max_examples=100, deadline=None)
+def test_many_points_are_answered_as_each_alone_wherever_the_table_lies(
+    middle: tuple[float, float], wide: float, depth: int, split: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    lat, lon = np.array(middle)[:, None] + rng.normal(size=(2, 200)) * wide
+    tree = build(lat[:100], lon[:100], split_above=split, min_rows=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quadtree, "_TABLE_DEPTH", depth)
+        found = tree.leaves(cells_of(lat, lon, FINEST_LEVEL))
+    assert found.tolist() == [tree.leaf(*at) for at in zip(lat, lon, strict=True)]
+
+
 def test_without_points_the_tree_is_one_root() -> None:
     tree = build([], [])
     assert (tree.nodes, tree.leaf(37.77, -122.42)) == (1, 0)
