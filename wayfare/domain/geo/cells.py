@@ -74,6 +74,23 @@ def demorton(cells: npt.ArrayLike) -> tuple[Int, Int]:
     return _squeeze(ids), _squeeze(ids >> 1)
 
 
+COLUMN_BITS, ROW_BITS = 0x1555555555555555, 0x2AAAAAAAAAAAAAAA
+"""The bits of a cell's column and of its row in its id. By either alone ids compare as columns or as rows do."""
+
+
+def in_square(low: npt.ArrayLike, corner: int, depth: int) -> Int:
+    """The cells of a square 2^depth wide, whose first cell is `corner`, that have these low 2 * depth bits.
+
+    A square as wide as a power of two holds each column and each row once modulo its width, wherever it lies: what is
+    known of its cells can stand in a table by these bits alone.
+
+    >>> in_square([0, 1, 2, 3], int(morton(3, 5)), 1).tolist() == morton([4, 3, 4, 3], [6, 6, 5, 5]).tolist()
+    True
+    """
+    (column, row), (west, north), wide = demorton(low), demorton(corner), 1 << depth
+    return morton(west + (column - west) % wide, north + (row - north) % wide)
+
+
 def cells_of(lat: npt.ArrayLike, lon: npt.ArrayLike, level: int = COUNTING_LEVEL) -> Int:
     """Ids of the cells that hold points in degrees; shape of the input. Fastest where many points lie near the first."""
     lats, lons = np.asarray(lat, np.float64), np.asarray(lon, np.float64)

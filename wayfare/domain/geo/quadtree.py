@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from wayfare.domain.errors import ArtifactRefused
 from wayfare.domain.geo import arrays
-from wayfare.domain.geo.cells import cell_of_point, cells_of, demorton, morton
+from wayfare.domain.geo.cells import COLUMN_BITS, ROW_BITS, cell_of_point, cells_of, demorton, in_square, morton
 
 SCHEMA = 1
 FINEST_LEVEL = 20
@@ -29,11 +29,8 @@ FINEST_LEVEL = 20
 
 _TABLE_DEPTH = 11
 """A table of answers has at most 4^11 entries, of two bytes or of four: 2,048 of the smallest leaves each way."""
-_AT_ONCE = 32_768
+_AT_ONCE = 65_536
 """Points whose intermediate values stay inside a core's cache."""
-
-_COLUMN, _ROW = 0x1555555555555555, 0x2AAAAAAAAAAAAAAA
-"""The bits of a cell's column and of its row."""
 
 Int = npt.NDArray[np.int64]
 _ARRAYS = ("level", "cell", "parent", "rows", "starts", "answers")
@@ -112,11 +109,10 @@ class QuadTree:
     def _table(self) -> tuple[npt.NDArray[Any], int, list[tuple[int, int, int]]]:
         """The answers for a square of cells of the smallest leaf's level, how many bits that level lacks, and the bounds.
 
-        An entry's number is the low bits of a cell's code: a square as wide as a power of two holds each column and each
-        row once modulo its width, wherever it lies. A code is inside it when its bits of each axis are within the axis's
-        bounds (bits, least, most). The square is as large as the leaves that hold points ask for, up to 4^_TABLE_DEPTH
-        entries around their middle. They are of two bytes where the numbers of nodes are: looking them up is waiting for
-        memory.
+        An entry's number is the low bits of a cell's code (see `in_square`). A code is inside the square when its bits of
+        each axis are within the axis's bounds (bits, least, most). The square is as large as the leaves that hold points
+        ask for, up to 4^_TABLE_DEPTH entries around their middle. They are of two bytes where the numbers of nodes are:
+        looking them up is waiting for memory.
         """
         level = int(self.level.max())
         shift = 2 * (FINEST_LEVEL - level)
@@ -130,12 +126,10 @@ class QuadTree:
         middle = (int(np.average(v + wide / 2, weights=self.rows[nodes] + 1)) for v in (x, y))
         if span <= side:
             middle = (int(v.min()) + side // 2 for v in (x, y))
-        west, north = (min(max(0, at - side // 2), size - side) for at in middle)
-        column, row = demorton(np.arange(side * side))
-        cells = morton(west + (column - west) % side, north + (row - north) % side)
-        first, last = (int(morton(west + far, north + far)) << shift for far in (0, side - 1))
-        rest = (1 << shift) - 1
-        bounds = [(axis, first & axis, (last | rest) & axis) for axis in (_COLUMN, _ROW)]
+        corner = np.array([min(max(0, at - side // 2), size - side) for at in middle])
+        first, last = (int(morton(*(corner + far))) for far in (0, side - 1))
+        bounds = [(axis, (first << shift) & axis, ((last + 1 << shift) - 1) & axis) for axis in (COLUMN_BITS, ROW_BITS)]
+        cells = in_square(np.arange(side * side), first, depth)
         kind = np.int16 if self.nodes < 1 << 15 else np.int32
         return self._searched(cells << shift).astype(kind), shift, bounds
 

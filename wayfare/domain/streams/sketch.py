@@ -22,6 +22,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from wayfare.domain.geo.cells import COLUMN_BITS, ROW_BITS, in_square
+
 Table = npt.NDArray[np.uint32]
 Hashes = npt.NDArray[np.uint64]
 Columns = npt.NDArray[np.intp]
@@ -62,53 +64,42 @@ def add(table: Table, cells: npt.ArrayLike, counts: npt.ArrayLike) -> None:
         np.add.at(table[row], _columns(table, row, cells), weights)
 
 
-_EAST, _SOUTH = np.uint32(0x55555555), np.uint32(0xAAAAAAAA)
-"""The bits of a cell's column and of its row, down to level 16."""
-_REACH = 64
-"""Cells to each side of the first one that are counted in a dense table: 30 km at the counting level."""
+_DEPTH = 7
+"""Cells of a square 2^7 wide are counted in a dense table: 60 km at the counting level."""
 _DENSE_FROM = 2_000
-_COUNTED_AT_ONCE = 131_072
+_COUNTED_AT_ONCE = 65_536
 """Cells whose intermediate values stay inside a core's cache."""
 
 
 def counted(cells: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
     """Each cell once, sorted, and how often it is there: by a dense table where cells lie close, as those of a city do."""
-    if len(cells) >= _DENSE_FROM and 0 <= cells[0] < 1 << 32 and (found := _dense(cells)):
+    if len(cells) >= _DENSE_FROM and (found := _dense(cells)):
         return found
     distinct, counts = np.unique(cells, return_counts=True)
     return distinct, counts.astype(np.uint32)
 
 
 def _dense(cells: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]] | None:
-    """`counted`; None when a cell lies further off than the table reaches.
-
-    Columns and rows are subtracted as they are, interleaved: a borrow runs through the other's bits, which are cut off.
-    """
-    # In the bits of a column a power of two stands at twice its place.
-    away = np.uint32(_REACH * _REACH)
-    first = np.uint32(cells[0])
-    west, north = ((first & _EAST) - away) & _EAST, ((first & _SOUTH) - away * np.uint32(2)) & _SOUTH
-    table = np.zeros(4 * _REACH * _REACH, np.int64)
+    """`counted`; None when no square of the table's width holds all cells."""
+    table = np.zeros(1 << 2 * _DEPTH, np.uint32)
+    values = np.empty(min(_COUNTED_AT_ONCE, len(cells)), np.int64)
+    least = {axis: int(cells[0]) & axis for axis in (COLUMN_BITS, ROW_BITS)}
+    most = least.copy()
     for start in range(0, len(cells), _COUNTED_AT_ONCE):
         part = cells[start : start + _COUNTED_AT_ONCE]
-        ids = part.astype(np.uint32)
-        south = ids & _SOUTH
-        south -= north
-        south &= _SOUTH
-        ids &= _EAST
-        ids -= west
-        ids &= _EAST
-        ids |= south
-        # Without its sign a negative number is the largest of all.
-        if int(ids.max()) >= len(table) or int(part.view(np.uint64).max()) >> 32:
+        x = values[: len(part)]
+        for axis in least:
+            np.bitwise_and(part, axis, out=x)
+            least[axis], most[axis] = min(least[axis], int(x.min())), max(most[axis], int(x.max()))
+        # What a difference borrows runs through the other axis's bits, which are cut off.
+        if any((most[axis] - least[axis] & axis) >> 2 * _DEPTH for axis in least):
             return None
-        table += np.bincount(ids, minlength=len(table))
-    at = np.flatnonzero(table)
-    moved = at.astype(np.uint32)
-    # The inverse: the other's bits are filled, so that a carry runs through them.
-    distinct = ((moved & _EAST | _SOUTH) + west & _EAST) | ((moved & _SOUTH | _EAST) + north & _SOUTH)
+        np.bitwise_and(part, len(table) - 1, out=x)
+        np.add.at(table, x, np.uint32(1))
+    low = np.flatnonzero(table)
+    distinct = in_square(low, sum(least.values()), _DEPTH)
     order = np.argsort(distinct)
-    return distinct[order].astype(np.int64), table[at][order].astype(np.uint32)
+    return distinct[order], table[low[order]]
 
 
 def columns_of(cells: npt.ArrayLike, depth: int = D, width: int = W) -> Columns:

@@ -88,7 +88,7 @@ def test_a_shape_that_cannot_be_is_refused(make):
         make()
 
 
-@given(st.integers(0, 2**32), st.sampled_from([1, 30, 90, 2_000]), st.sampled_from([0, 1, 1_999, 5_000]))
+@given(st.integers(0, 2**32), st.sampled_from([1, 30, 90, 128, 129, 2_000]), st.sampled_from([0, 1, 1_999, 5_000]))
 def test_cells_counted_densely_are_those_counted_by_sorting(seed, wide, count):
     draw = np.random.default_rng(seed)
     x, y = (draw.integers(at, min(at + wide, 65_536), count) for at in draw.integers(0, 65_536, 2))
