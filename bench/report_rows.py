@@ -29,7 +29,7 @@ ROWS = (
         "As above; h3's own parent look-up is a few shifts in C, so its loop is faster than a spatial index."),
     Row("count-min update through dense counts", "Apache DataSketches from Python", "sketches", "", 30,
         "{update_million_per_s:.0f} against {their_update_million_per_s:.1f} million cabs/s",
-        "The counting itself (`bincount`) takes half of the time; the rest brings the cells into a dense range."),
+        "The counting itself (`add.at`) takes half of the time; the rest is mostly seeing that the cells lie in one square of the table's width."),
     Row("count-min query", "Apache DataSketches from Python", "sketches", "query_over_peer", 10,
         "{query_million_per_s:.0f} against {their_query_million_per_s:.1f} million cells/s",
         "Four look-ups a cell, whose columns a grid knows. Hashing in every question (eight 64-bit multiplications a cell) leaves {hashing_query_over_peer_median:.1f} x."),
