@@ -74,8 +74,10 @@ def demorton(cells: npt.ArrayLike) -> tuple[Int, Int]:
     return _squeeze(ids), _squeeze(ids >> 1)
 
 
-COLUMN_BITS, ROW_BITS = 0x1555555555555555, 0x2AAAAAAAAAAAAAAA
-"""The bits of a cell's column and of its row in its id. By either alone ids compare as columns or as rows do."""
+COLUMN_BITS = 0x5555555555555555
+ROW_BITS = ~COLUMN_BITS
+"""The bits of a cell's column and of its row in its id, by either of which alone ids compare as columns or as rows do;
+with the two uppermost, which no id has, so that a number that is no cell lies far from all that are."""
 
 
 def in_square(low: npt.ArrayLike, corner: int, depth: int) -> Int:

@@ -22,7 +22,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from wayfare.domain.geo.cells import COLUMN_BITS, ROW_BITS, in_square
+from wayfare.domain.geo.cells import COLUMN_BITS, MAX_LEVEL, ROW_BITS, in_square
 
 Table = npt.NDArray[np.uint32]
 Hashes = npt.NDArray[np.uint64]
@@ -73,7 +73,7 @@ _COUNTED_AT_ONCE = 65_536
 
 def counted(cells: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
     """Each cell once, sorted, and how often it is there: by a dense table where cells lie close, as those of a city do."""
-    if len(cells) >= _DENSE_FROM and (found := _dense(cells)):
+    if len(cells) >= _DENSE_FROM and 0 <= cells[0] < 1 << 2 * MAX_LEVEL and (found := _dense(cells)):
         return found
     distinct, counts = np.unique(cells, return_counts=True)
     return distinct, counts.astype(np.uint32)

@@ -98,6 +98,14 @@ def test_many_points_are_answered_as_each_alone_wherever_the_table_lies(
     assert found.tolist() == [tree.leaf(*at) for at in zip(lat, lon, strict=True)]
 
 
+@pytest.mark.parametrize("beyond", [1 << 62, -(1 << 63)])
+def test_a_number_that_is_no_cell_answers_as_the_root(beyond: int) -> None:
+    tree = build(*clustered(2000), split_above=100)
+    inside = cells_of([37.77], [-122.42], FINEST_LEVEL)
+    assert tree.leaves(inside).tolist() == [tree.leaf(37.77, -122.42)] != [0]
+    assert tree.leaves(inside + beyond).tolist() == [0]
+
+
 def test_without_points_the_tree_is_one_root() -> None:
     tree = build([], [])
     assert (tree.nodes, tree.leaf(37.77, -122.42)) == (1, 0)

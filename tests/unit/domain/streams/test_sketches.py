@@ -97,3 +97,12 @@ def test_cells_counted_densely_are_those_counted_by_sorting(seed, wide, count):
     found, counts = sketch.counted(cells)
     assert found.tolist() == expected.tolist()
     assert counts.tolist() == times.tolist()
+
+
+@pytest.mark.parametrize("stranger", [5 + (1 << 62), 5 - (1 << 63), -1])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_number_that_is_no_cell_is_counted_as_itself(stranger, first):
+    cells = np.full(5_000, 5)
+    cells[0 if first else -1] = stranger
+    found, counts = sketch.counted(cells)
+    assert dict(zip(found.tolist(), counts.tolist(), strict=True)) == {stranger: 1, 5: 4_999}
